@@ -1,0 +1,1 @@
+"""Can the electrical network take it: load flow, N-1, hosting capacity, connection, upgrades."""

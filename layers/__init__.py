@@ -1,0 +1,1 @@
+"""What is on the ground and in the sky, on one raster frame."""

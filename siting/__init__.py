@@ -1,0 +1,1 @@
+"""Where wind and solar may stand, how much of it, and how well it yields."""

@@ -1,0 +1,242 @@
+"""What siting takes and gives: host types, rules, land, candidates, yields, scores.
+
+A *host type* is a kind of place that can carry a technology (a fish pond, an industrial roof). A *candidate* is
+a place not yet tested on the network. Areas are geodesic. ``capacity_mw`` of PV is DC at standard test conditions,
+of wind it is AC; ``grid_capacity_mw`` is always AC at the connection point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from layers.contracts import Origin
+from layers.frame import Frame
+from layers.tables import Table, column
+
+HostKind = Literal["roof", "ground", "wind"]
+Confidence = Literal["A", "B", "C"]
+
+
+@dataclass(frozen=True)
+class HostType:
+    """One row of ``siting/technologies/host_types.csv``."""
+
+    host_type: str
+    label_zh: str
+    label_en: str
+    kind: HostKind
+    technology: str
+    density_mw_per_km2: float
+    density_low_mw_per_km2: float
+    density_high_mw_per_km2: float
+    density_basis: str
+    """'dc' or 'ac', and 'gross' (whole site) or 'net' (module or roof area): e.g. 'dc gross'."""
+    usable_share: float
+    """Share of the eligible host area that carries equipment (roof obstacles, access water, ...)."""
+    min_area_m2: float
+    min_width_m: float
+    max_capacity_mw: float
+    """Larger contiguous areas are cut into sites of about equal size below this."""
+    ledger_priority: int
+    """Lower number takes a disputed square metre first."""
+    pv_variant: str
+    """Row of ``pv_variants.csv``; empty for wind."""
+    colour: str
+    source: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True)
+class HostLayer:
+    """Which features carry a host type in one study. ``area_share``: share of the feature area that is host
+    (roof area per settlement area), 1 where the polygons are the hosts themselves."""
+
+    host_type: str
+    layer: str
+    area_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One exclusion. Land inside the features of ``layer``, or nearer than ``setback_m`` (measured on the ground
+    from the feature's edge, exact in every direction), is excluded for the host types it applies to.
+
+    ``kind = "raster_above"`` excludes cells whose value exceeds ``limit``; unknown cells stay unknown.
+    """
+
+    id: str
+    label_zh: str
+    label_en: str
+    layer: str
+    applies_to: tuple[str, ...]
+    """Host type ids; empty means every host type."""
+    kind: Literal["vector", "raster_above", "raster_below"] = "vector"
+    setback_m: float = 0.0
+    limit: float = float("nan")
+    document: str = ""
+    clause: str = ""
+    confidence: Confidence = "C"
+
+
+STATES = Table(
+    "land_states",
+    "Land of the region by host type and state; eligible + excluded + unknown = region.",
+    {
+        "host_type": column(str, "", "host type id"),
+        "eligible_km2": column(float, "km2", "may carry the host type's technology", ge=0),
+        "excluded_km2": column(float, "km2", "not this host type, or excluded by a rule", ge=0),
+        "unknown_km2": column(float, "km2", "unmapped, or a rule's input is unknown", ge=0),
+        "region_km2": column(float, "km2", "geodesic area of the region", gt=0),
+        "host_km2": column(float, "km2", "land of this host type before any rule", ge=0),
+        "owned_km2": column(float, "km2", "eligible land this host type owns in the ledger", ge=0),
+    },
+)
+
+WATERFALL = Table(
+    "waterfall",
+    "What each rule costs a host type.",
+    {
+        "host_type": column(str, "", "host type id"),
+        "rule": column(str, "", "rule id"),
+        "lost_km2": column(float, "km2", "host land this rule excludes", ge=0),
+        "sole_km2": column(float, "km2", "excluded by this rule alone, regained if it is dropped", ge=0),
+        "shared_km2": column(float, "km2", "excluded by this rule and by others", ge=0),
+    },
+)
+
+
+@dataclass(frozen=True)
+class HostLand:
+    """Sub-cell masks (uint16, 16 sub-cells a cell) of one host type. ``owned`` masks of different host types are
+    disjoint unless the co-use is declared; ``owned`` is a part of ``eligible``; ``eligible & unknown == 0``."""
+
+    host_type: str
+    eligible: npt.NDArray[np.uint16]
+    unknown: npt.NDArray[np.uint16]
+    owned: npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class LandResult:
+    """Eligibility and ledger of one study."""
+
+    frame: Frame
+    lands: tuple[HostLand, ...]
+    states: pd.DataFrame
+    """Follows :data:`STATES`."""
+    waterfall: pd.DataFrame
+    """Follows :data:`WATERFALL`."""
+
+    def land(self, host_type: str) -> HostLand:
+        return next(land for land in self.lands if land.host_type == host_type)
+
+
+CANDIDATES = Table(
+    "candidates",
+    "Sites that the ground allows, in the frame's CRS, not yet tested on the network.",
+    {
+        "candidate_id": column(str, "", "stable id: same place and host type, same id", unique=True),
+        "host_type": column(str, "", "host type id"),
+        "technology": column(str, "", "row of technologies.csv"),
+        "kind": column(str, "", "roof, ground or wind", isin=("roof", "ground", "wind")),
+        "district_code": column(str, "", "district with the largest share"),
+        "name_zh": column(str, "", "label for people"),
+        "name_en": column(str, "", "label for people"),
+        "area_m2": column(float, "m2", "eligible host area of the site in the ledger", gt=0),
+        "capacity_mw": column(float, "MW", "installed capacity; PV DC, wind AC", gt=0),
+        "grid_capacity_mw": column(float, "MW", "AC capacity at the connection point", gt=0),
+        "origin": column(str, "", "how the host layer came to be", isin=tuple(Origin)),
+        "lon": column(float, "degree", "representative point, WGS-84", ge=-180, le=180),
+        "lat": column(float, "degree", "representative point, WGS-84", ge=-90, le=90),
+        "geometry": column(None, "", "polygon or multipolygon"),
+    },
+)
+
+REMAINDER = Table(
+    "remainder",
+    "Eligible, owned land that is in no site, and why.",
+    {
+        "host_type": column(str, "", "host type id"),
+        "reason": column(str, "", "too_small, too_narrow, fringe (cell less than half covered)"),
+        "area_km2": column(float, "km2", "geodesic area", ge=0),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Candidates (:data:`CANDIDATES`) and what is left over (:data:`REMAINDER`); together they are the ledger."""
+
+    candidates: gpd.GeoDataFrame
+    remainder: pd.DataFrame
+
+
+YIELDS = Table(
+    "yields",
+    "Yearly yield and cost of each candidate.",
+    {
+        "candidate_id": column(str, "", "candidate", unique=True),
+        "variant_id": column(str, "", "column of the hourly profiles"),
+        "weather_cell": column(str, "", "weather cell used"),
+        "specific_yield_kwh_per_kw": column(float, "kWh/kW", "yearly AC energy per installed capacity_mw", ge=0),
+        "energy_mwh": column(float, "MWh", "yearly AC energy", ge=0),
+        "full_load_hours": column(float, "h", "yearly AC energy per grid_capacity_mw", ge=0, le=8784),
+        "capex_cny": column(float, "CNY", "investment without grid connection", ge=0),
+        "lcoe_cny_per_kwh": column(float, "CNY/kWh", "levelised cost without grid connection; NaN at zero yield",
+                                   nullable=True, gt=0),
+    },
+)
+
+LOSSES = Table(
+    "yield_losses",
+    "Itemised losses of each variant, in the order they apply; shares of what is left before the item.",
+    {
+        "variant_id": column(str, "", "column of the hourly profiles"),
+        "item": column(str, "", "reference yield, or the name of a loss"),
+        "kwh_per_kw": column(float, "kWh/kW", "energy left after the item"),
+        "loss_share": column(float, "1", "share lost in this item; negative is a gain"),
+    },
+)
+
+
+@dataclass(frozen=True)
+class YieldResult:
+    """``profiles``: hours x variants, float64, AC power per grid_capacity_mw (0..1), index as the weather's.
+    ``yields`` follows :data:`YIELDS`, ``losses`` follows :data:`LOSSES`. ``alarms`` names implausible hours."""
+
+    profiles: pd.DataFrame
+    yields: pd.DataFrame
+    losses: pd.DataFrame
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion of the score: value function from ``worst`` (0) to ``best`` (1), linear, clipped."""
+
+    id: str
+    label_zh: str
+    label_en: str
+    weight: float
+    source: str
+    """``yield.<column>``, ``candidate.<column>``, ``distance:<layer id>`` [km] or ``raster:<layer id>`` (mean)."""
+    worst: float
+    best: float
+
+
+SCORES = Table(
+    "scores",
+    "Weighted score of each candidate.",
+    {
+        "candidate_id": column(str, "", "candidate", unique=True),
+        "score": column(float, "1", "0 to 1; NaN where a criterion is unknown", nullable=True, ge=0, le=1),
+        "rank": column(float, "", "1 is best; NaN where the score is unknown", nullable=True, ge=1),
+        "missing": column(str, "", "criteria without a value, separated by blanks"),
+    },
+)

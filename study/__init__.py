@@ -1,0 +1,1 @@
+"""One run: study file, pipeline, cache, manifest, command line, exports, built-in studies."""
