@@ -117,8 +117,12 @@ GENERATORS = Table(
         "bus_id": column(str, "", "bus"),
         "name_zh": column(str, "", "label"),
         "name_en": column(str, "", "label"),
-        "fuel": column(str, "", "class of the plant, scaled by the case",
-                       isin=("coal", "gas", "hydro", "pumped", "nuclear", "wind", "pv", "biomass", "storage", "other")),
+        "fuel": column(
+            str,
+            "",
+            "class of the plant, scaled by the case",
+            isin=("coal", "gas", "hydro", "pumped", "nuclear", "wind", "pv", "biomass", "storage", "other"),
+        ),
         "p_max_mw": column(float, "MW", "installed capacity", ge=0),
         "control": column(str, "", "voltage or power", isin=("voltage", "power")),
         "vm_pu": column(float, "pu", "set point when voltage controlled"),
@@ -300,7 +304,15 @@ class LoadFlowResult:
     outages: pd.DataFrame
 
 
-LIMIT_KINDS = ("line_loading", "transformer_loading", "voltage_high", "voltage_low", "diverged", "base_case", "search_cap")
+LIMIT_KINDS = (
+    "line_loading",
+    "transformer_loading",
+    "voltage_high",
+    "voltage_low",
+    "diverged",
+    "base_case",
+    "search_cap",
+)
 
 HOSTING = Table(
     "hosting",
@@ -383,12 +395,15 @@ SUBSTATIONS = Table(
         "vn_kv": column(float, "kV", "voltage of the bus"),
         "district_code": column(str, "", "district"),
         "origin": column(str, "", "how the station is known", isin=_ORIGIN),
-        "transformer_mva": column(float, "MVA", "installed at the station between this bus and the next level up", ge=0),
+        "transformer_mva": column(
+            float, "MVA", "installed at the station between this bus and the next level up", ge=0
+        ),
         "n_0_mw": column(float, "MW", "hosting capacity now, worst case, N-0", nullable=True, ge=0),
         "n_1_mw": column(float, "MW", "hosting capacity now, worst case, N-1", nullable=True, ge=0),
         "accepted_mw": column(float, "MW", "grid capacity of the candidates accepted here", ge=0),
-        "remaining_n_1_mw": column(float, "MW", "N-1 hosting left with all accepted candidates connected",
-                                   nullable=True, ge=0),
+        "remaining_n_1_mw": column(
+            float, "MW", "N-1 hosting left with all accepted candidates connected", nullable=True, ge=0
+        ),
         "limit": column(str, "", "kind of limit"),
         "binding_case": column(str, "", "case that limits"),
         "binding_element": column(str, "", "element that limits"),

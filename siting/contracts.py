@@ -188,8 +188,9 @@ YIELDS = Table(
         "energy_mwh": column(float, "MWh", "yearly AC energy", ge=0),
         "full_load_hours": column(float, "h", "yearly AC energy per grid_capacity_mw", ge=0, le=8784),
         "capex_cny": column(float, "CNY", "investment without grid connection", ge=0),
-        "lcoe_cny_per_kwh": column(float, "CNY/kWh", "levelised cost without grid connection; NaN at zero yield",
-                                   nullable=True, gt=0),
+        "lcoe_cny_per_kwh": column(
+            float, "CNY/kWh", "levelised cost without grid connection; NaN at zero yield", nullable=True, gt=0
+        ),
     },
 )
 
