@@ -313,6 +313,14 @@ LIMIT_KINDS = (
     "base_case",
     "search_cap",
 )
+    "line_loading",
+    "transformer_loading",
+    "voltage_high",
+    "voltage_low",
+    "diverged",
+    "base_case",
+    "search_cap",
+)
 
 HOSTING = Table(
     "hosting",
@@ -396,7 +404,7 @@ SUBSTATIONS = Table(
         "district_code": column(str, "", "district"),
         "origin": column(str, "", "how the station is known", isin=_ORIGIN),
         "transformer_mva": column(
-            float, "MVA", "installed at the station between this bus and the next level up", ge=0
+            float, "MVA", "units between this bus and the next level up", ge=0
         ),
         "n_0_mw": column(float, "MW", "hosting capacity now, worst case, N-0", nullable=True, ge=0),
         "n_1_mw": column(float, "MW", "hosting capacity now, worst case, N-1", nullable=True, ge=0),
