@@ -313,14 +313,6 @@ LIMIT_KINDS = (
     "base_case",
     "search_cap",
 )
-    "line_loading",
-    "transformer_loading",
-    "voltage_high",
-    "voltage_low",
-    "diverged",
-    "base_case",
-    "search_cap",
-)
 
 HOSTING = Table(
     "hosting",
