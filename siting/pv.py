@@ -32,6 +32,8 @@ _HALF_HOUR = pd.Timedelta(minutes=30)
 # degrees of the horizon; one degree more for refraction.
 _TWILIGHT_DEG = 8.5
 _WIND_HEIGHT_M = 10.0
+# Geometric elevation of a sun that refraction shows on the horizon (SPA's formula at 1010 hPa and 10 degC).
+_HORIZON_DEG = -0.573
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def sun_of_hours(labels: pd.DatetimeIndex, latitude: float, longitude: float, al
 
     Notes
     -----
-    Positions by SPA (pvlib ``nrel_numpy``). Sunrise and sunset inside an hour come from the elevation at the start,
-    the middle and the end of the hour, joined by straight lines (within a minute at these latitudes).
+    Positions by SPA (pvlib ``nrel_numpy``). Sunrise and sunset inside an hour come from the geometric elevation at
+    the start, the middle and the end of the hour, joined by straight lines (within a minute at these latitudes).
 
     References
     ----------
@@ -95,19 +97,19 @@ def sun_of_hours(labels: pd.DatetimeIndex, latitude: float, longitude: float, al
     from pvlib import irradiance
 
     middle = labels + _HALF_HOUR
-    elevation, azimuth = _spa(middle, latitude, longitude, altitude_m)
-    lit = (elevation > 0).astype(float)
-    twilight = np.flatnonzero(np.abs(elevation) < _TWILIGHT_DEG)
+    height, elevation, azimuth = _spa(middle, latitude, longitude, altitude_m)
+    lit = (height > 0).astype(float)
+    twilight = np.flatnonzero(np.abs(height) < _TWILIGHT_DEG)
     if twilight.size:
-        start, _ = _spa(labels[twilight], latitude, longitude, altitude_m)
-        end, _ = _spa(labels[twilight] + 2 * _HALF_HOUR, latitude, longitude, altitude_m)
-        share, centre = _sunlit_part(np.stack([start, elevation[twilight], end]))
+        start, _, _ = _spa(labels[twilight], latitude, longitude, altitude_m)
+        end, _, _ = _spa(labels[twilight] + 2 * _HALF_HOUR, latitude, longitude, altitude_m)
+        share, centre = _sunlit_part(np.stack([start, height[twilight], end]))
         lit[twilight] = share
         partly = (share > 0) & (share < 1)
         hours = twilight[partly]
         if hours.size:
             times = labels[hours] + pd.to_timedelta(np.round(centre[partly] * 3600), unit="s")
-            elevation[hours], azimuth[hours] = _spa(times, latitude, longitude, altitude_m)
+            _, elevation[hours], azimuth[hours] = _spa(times, latitude, longitude, altitude_m)
     extra = np.asarray(irradiance.get_extra_radiation(middle), dtype=float)
     return Sun(90 - elevation, azimuth, extra, lit)
 
@@ -272,12 +274,17 @@ def _stages(variant: PvVariant, energies: _Energies, weights: Floats) -> pd.Seri
     return pd.Series(stages, dtype=float)
 
 
-def _spa(times: pd.DatetimeIndex, latitude: float, longitude: float, altitude_m: float) -> tuple[Floats, Floats]:
-    """Refracted elevation and azimuth [degree]."""
+def _spa(
+    times: pd.DatetimeIndex, latitude: float, longitude: float, altitude_m: float
+) -> tuple[Floats, Floats, Floats]:
+    """Height above the visible horizon (without refraction's kink), refracted elevation, azimuth [degree]."""
     from pvlib import solarposition
 
     sun = solarposition.get_solarposition(times, latitude, longitude, altitude_m, method="nrel_numpy")
-    return sun["apparent_elevation"].to_numpy(float).copy(), sun["azimuth"].to_numpy(float).copy()
+    height, elevation, azimuth = (
+        sun[name].to_numpy(float).copy() for name in ("elevation", "apparent_elevation", "azimuth")
+    )
+    return height - _HORIZON_DEG, elevation, azimuth
 
 
 def _sunlit_part(elevation: Floats) -> tuple[Floats, Floats]:

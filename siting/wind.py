@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +32,8 @@ _STEEPEST = 4.0
 
 @dataclass(frozen=True)
 class PowerCurve:
-    """Power by rated power at reference density; no power above ``cut_out_m_per_s``."""
+    """Power by rated power at reference density; no power above ``cut_out_m_per_s``. Curves of the library may end
+    some percent above the rating; :func:`power_from_speed` stops at it."""
 
     speed_m_per_s: Floats
     power_share: Floats
@@ -140,18 +142,19 @@ def library_power_curve(turbine: Turbine) -> PowerCurve:
         If the library does not know the type, or knows no power curve for it.
     """
     from windpowerlib import WindTurbine
+    from windpowerlib.tools import WindpowerlibUserWarning
 
-    try:
+    with warnings.catch_warnings():
+        # windpowerlib only warns of an unknown type; here it is an error.
+        warnings.simplefilter("ignore", WindpowerlibUserWarning)
         known = WindTurbine(turbine_type=turbine.library_type, hub_height=turbine.hub_height_m)
-    except ValueError as error:
-        raise InputError([_unknown_type(turbine)]) from error
     if known.power_curve is None:
         raise InputError([_unknown_type(turbine)])
     curve = known.power_curve.astype(float).sort_values("wind_speed")
     speed = curve["wind_speed"].to_numpy()
     share = curve["value"].to_numpy() / float(known.nominal_power)
     cut_out = min(turbine.cut_out_m_per_s, float(speed[-1]))
-    return PowerCurve(speed, np.clip(share, 0, 1), cut_out)
+    return PowerCurve(speed, np.maximum(share, 0), cut_out)
 
 
 def _unknown_type(turbine: Turbine) -> Finding:
@@ -180,7 +183,7 @@ def power_from_speed(speed: Floats, curve: PowerCurve, equivalent_speed: Floats 
     """
     read = speed if equivalent_speed is None else equivalent_speed
     share = np.interp(np.minimum(read, curve.cut_out_m_per_s), curve.speed_m_per_s, curve.power_share, left=0.0)
-    return np.where(speed <= curve.cut_out_m_per_s, share, 0.0)
+    return np.where(speed <= curve.cut_out_m_per_s, np.minimum(share, 1.0), 0.0)
 
 
 def with_energy_factor(power: Floats, factor: float) -> tuple[Floats, bool]:

@@ -114,7 +114,12 @@ def compute_yields(
         if progress is not None:
             progress(f"yield {cells[number].cell_id}", step / len(used))
         designs = tuple(sorted(set(design[cell == number].tolist())))
-        results[cells[number].cell_id] = _cell_yield(cells[number], designs, is_wind, known, wind_mean_speed)
+        try:
+            results[cells[number].cell_id] = _cell_yield(cells[number], designs, is_wind, known, wind_mean_speed)
+        except ValueError as error:
+            # heights below the roughness length, or calm weather that is to be scaled
+            remedy = "Correct the height, the roughness length or the wind speeds of the weather cell."
+            raise InputError([_finding(cells[number], "wind", "wind", "", f"{error}.", remedy)]) from error
     if progress is not None:
         progress("yield", 1.0)
 
