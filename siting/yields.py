@@ -90,7 +90,8 @@ def compute_yields(
     InputError
         With every finding about weather (gaps, hours that differ), host types and wind speed.
     ContractError
-        If a candidate's capacities do not fit its PV variant.
+        If a candidate's capacities do not fit its PV variant, or a table breaks its contract (weather values out of
+        range included: readers refuse or correct them).
     """
     CANDIDATES.validate(candidates)
     known = load_technology_tables() if tables is None else tables
@@ -102,6 +103,8 @@ def compute_yields(
         index = weather[0].hours.index if weather else None
         return YieldResult(pd.DataFrame(index=index), YIELDS.empty(), LOSSES.empty())
     _check_ratios(candidates, builds)
+    for weather_cell in weather:
+        WEATHER_HOURS.validate(weather_cell.hours)
 
     cells = sorted(weather, key=lambda cell: cell.cell_id)
     cell = nearest_cell(candidates["lon"].to_numpy(float), candidates["lat"].to_numpy(float), cells)
