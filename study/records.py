@@ -1,0 +1,111 @@
+"""From the study file's entries to the records that the other packages take."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from grid.contracts import Assumption, Case, FuelShare
+from siting.contracts import Criterion, HostLayer
+from study.schema import CaseEntry, StudyFile
+from study.targets import Target
+
+
+def criteria(file: StudyFile) -> tuple[Criterion, ...]:
+    return tuple(Criterion(c.id, c.label_zh, c.label_en, c.weight, c.source, c.worst, c.best) for c in file.criteria)
+
+
+def host_layers(file: StudyFile) -> tuple[HostLayer, ...]:
+    return tuple(HostLayer(h.host_type, h.layer, h.area_share) for h in file.hosts)
+
+
+def case(entry: CaseEntry) -> Case:
+    shares = tuple(FuelShare(fuel, share) for fuel, share in sorted(entry.fuel_shares.items()))
+    return Case(
+        entry.id,
+        entry.label_zh,
+        entry.label_en,
+        entry.load_share,
+        entry.pv_share,
+        entry.wind_share,
+        shares,
+        entry.season,
+    )
+
+
+def cases(file: StudyFile) -> tuple[Case, ...]:
+    return tuple(case(entry) for entry in file.cases)
+
+
+def targets(file: StudyFile) -> tuple[Target, ...]:
+    return tuple(
+        Target(
+            region=t.region,
+            quantity_zh=t.quantity_zh,
+            quantity_en=t.quantity_en,
+            technology_group=t.technology_group,
+            year=t.year,
+            target_mw=t.target_mw,
+            installed_mw=float("nan") if t.installed_mw is None else t.installed_mw,
+            source=t.source,
+        )
+        for t in file.targets
+    )
+
+
+def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
+    """What the study's author assumes, and the shares and figures in the file that carry their own confidence."""
+    own = [Assumption(a.id, a.subject, a.text_zh, a.text_en, a.value, a.source, a.confidence) for a in file.assumptions]
+    shares = [
+        Assumption(
+            f"area_share_{h.host_type}_{h.layer}",
+            h.layer,
+            f"图层 {h.layer} 中可作“{h.host_type}”的面积占比",
+            f"share of layer {h.layer} that is {h.host_type}",
+            f"{h.area_share:g}",
+            h.area_share_source,
+            h.area_share_confidence,
+        )
+        for h in file.hosts
+        if h.area_share < 1
+    ]
+    wind = file.wind
+    speed = (
+        [
+            Assumption(
+                "wind_mean_speed",
+                "wind",
+                "轮毂高度长期平均风速",
+                "long-run mean wind speed at hub height",
+                f"{wind.mean_speed_m_per_s:g} m/s",
+                wind.source,
+                wind.confidence,
+            )
+        ]
+        if wind.mean_speed_m_per_s is not None
+        else []
+    )
+    demand = file.demand
+    split = (
+        [
+            Assumption(
+                "demand_share",
+                "demand",
+                "全省负荷按人口分摊并按增长率外推",
+                "provincial demand split by population and grown to the study's year",
+                f"share {demand.share:g}, growth {demand.growth:g}",
+                demand.note,
+                "B",
+            )
+        ]
+        if demand is not None
+        else []
+    )
+    return (*own, *shares, *speed, *split)
+
+
+def plain_pinyin(name: str) -> str:
+    """English label out of a pinyin name: no tone marks, no class word (``Qiáochéng Qū`` -> ``Qiaocheng``)."""
+    bare = unicodedata.normalize("NFKD", name.split("[")[0]).encode("ascii", "ignore").decode().strip()
+    for ending in (" Qu", " Xian", " Shi"):
+        bare = bare.removesuffix(ending)
+    return bare.replace("'", "’")

@@ -1,0 +1,297 @@
+"""The study file: a closed, frozen schema that explains itself.
+
+Every attribute's description becomes the JSON schema for editors (``fengguang schema``) and the manual. Unknown
+keys are refused by name with the nearest valid key. Values that need the outside world to be judged (a setback's
+sign, a host type's name, weights that must add up) are plain here and judged in :mod:`study.check`, so that one
+report names every fault at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from layers.contracts import Datum, Origin
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_\-]*$")]
+
+
+class Closed(BaseModel):
+    """No unknown keys, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class About(Closed):
+    name: Identifier
+    """Folder name of the results."""
+    code: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,6}$")]
+    """Prefix of candidate ids, e.g. BZ."""
+    title_zh: str
+    title_en: str
+    language: Literal["zh", "en"] = "zh"
+    """Language that the map opens in."""
+    seed: int = 20240101
+    """Seed of everything that is generated."""
+
+
+class SourceEntry(Closed):
+    """Identity card of one file."""
+
+    path: str
+    """Relative to the study file, or beginning with ${FENGGUANG_DATA}/ or builtin:/ (the program's data/raw)."""
+    licence: str
+    origin: Origin
+    datum: Datum | None = None
+    """Datum of geographic coordinates. State it: it is never guessed."""
+    layer: str | None = None
+    """Layer inside a GeoPackage."""
+    unit: str | None = None
+    nodata: float | None = None
+    sha256: str | None = None
+    """When given, another content is refused."""
+    attribution: str = ""
+    title_zh: str = ""
+    title_en: str = ""
+    note: str = ""
+
+
+class RegionEntry(Closed):
+    districts: str | None = None
+    """Source id of the district polygons; leave out for a generated region."""
+    code_column: str = ""
+    """Column with the district code; empty: the name is the code."""
+    name_zh_column: str = "name"
+    name_en_column: str = ""
+    facts: str | None = None
+    """Source id of a CSV with county_code, name_zh, name_pinyin, population, lon, lat (WGS-84)."""
+    only: tuple[str, ...] = ()
+    """Names or codes of the districts to use; empty: all."""
+    crs: str = "auto"
+    """'auto': the CGCS2000 3-degree zone of the region's centre; or an EPSG code."""
+    resolution_m: Annotated[float, Field(gt=0, le=1000)] = 30.0
+    population: dict[str, float] = {}
+    """Inhabitants by Chinese district name, where facts lack them."""
+
+
+class GeneratedRegion(Closed):
+    centre_lon: float
+    centre_lat: float
+    area_km2: Annotated[float, Field(gt=0)]
+    count: Annotated[int, Field(ge=1)] = 1
+    population: Annotated[float, Field(gt=0)] = 100_000.0
+
+
+class GeneratedLand(Closed):
+    profile: str
+    """Row of layers/generated/profiles, e.g. north_anhui_plain."""
+
+
+class GeneratedWeather(Closed):
+    normals: str
+    """Source id of a CSV of monthly normals."""
+    place: str
+    """Value of the column 'place'."""
+    year: int = 2023
+
+
+class GeneratedDemand(Closed):
+    peak_mw: Annotated[float, Field(gt=0)]
+    source: str
+    confidence: Literal["A", "B", "C"] = "C"
+
+
+class Generated(Closed):
+    """What is generated because no source is at hand; it says so on the map and in every list."""
+
+    region: GeneratedRegion | None = None
+    land: GeneratedLand | None = None
+    weather: GeneratedWeather | None = None
+    demand: GeneratedDemand | None = None
+
+
+class LayerEntry(Closed):
+    source: str
+    """Source id."""
+    kind: Literal["vector", "raster"] = "vector"
+    where: str | None = None
+    """Attribute filter, e.g. fclass = 'forest'."""
+
+
+class HostEntry(Closed):
+    host_type: str
+    """Row of siting/technologies/host_types.csv."""
+    layer: str
+    area_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the polygons' area that is host, e.g. roof area per settlement area."""
+    area_share_source: str = ""
+    area_share_confidence: Literal["A", "B", "C"] = "C"
+
+
+class ExclusionEntry(Closed):
+    """A rule of the pack applied to a layer, or a rule of the study's own."""
+
+    rule: str
+    """Rule id of the pack, or a new id with labels."""
+    layer: str
+    setback_m: float | None = None
+    """Overrides the pack's setback; measured on the ground from the feature's edge."""
+    limit: float | None = None
+    applies_to: tuple[str, ...] | None = None
+    """Host types; leave out for the pack's own list."""
+    label_zh: str | None = None
+    label_en: str | None = None
+    document: str | None = None
+
+
+class LandEntry(Closed):
+    rules: str = "cn-2024"
+    """Rule pack in siting/rules."""
+    mapped_by: tuple[str, ...] = ()
+    """Layers whose cover counts as mapped; all other land stays unknown."""
+    co_use: tuple[tuple[str, str], ...] = ()
+    """Pairs of host types that may share land."""
+    block_km: Annotated[float, Field(gt=0)] = 15.0
+    """Roofs are gathered into projects by blocks of this size."""
+    dc_ac_ratio: Annotated[float, Field(ge=1, le=2)] = 1.2
+
+
+class CriterionEntry(Closed):
+    id: Identifier
+    label_zh: str
+    label_en: str
+    weight: float
+    source: str
+    """yield.<column>, candidate.<column>, distance:<layer> (km), distance:stations, raster:<layer>."""
+    worst: float
+    best: float
+
+
+class WeatherEntry(Closed):
+    id: Identifier
+    source: str
+    """Source id of an EPW file."""
+    year: int = 2023
+
+
+class WindEntry(Closed):
+    mean_speed_m_per_s: Annotated[float, Field(gt=0, le=15)] | None = None
+    """Long-run mean at hub height to which the hourly series is scaled; leave out to use the series as it is."""
+    source: str = ""
+    confidence: Literal["A", "B", "C"] = "C"
+
+
+class DemandEntry(Closed):
+    source: str
+    """Source id of an hourly table."""
+    column: str
+    """Province column, e.g. ZJ."""
+    share: Annotated[float, Field(gt=0, le=1)]
+    """Share of the province's demand."""
+    growth: Annotated[float, Field(gt=0)] = 1.0
+    """Factor from the data's year to the study's."""
+    note: str = ""
+
+
+class StationEntry(Closed):
+    """A station the study names."""
+
+    name_zh: str
+    name_en: str
+    vn_kv: float
+    district: str = ""
+    """Chinese district name; empty: outside the region."""
+    lon: float | None = None
+    lat: float | None = None
+    status: Literal["existing", "planned", "outside"] = "existing"
+    source: str = ""
+
+
+class PlantEntry(Closed):
+    """An existing plant the study names."""
+
+    name_zh: str
+    name_en: str
+    fuel: Literal["coal", "gas", "hydro", "pumped", "wind", "pv", "biomass", "storage", "other"]
+    p_max_mw: Annotated[float, Field(gt=0)]
+    district: str = ""
+    vn_kv: float = 220.0
+    source: str = ""
+    origin: Origin = Origin.ASSUMED
+
+
+class NetworkEntry(Closed):
+    kind: Literal["reference", "osm", "tables"]
+    """reference: built on the named stations; osm: from OSM lines and stations; tables: the user's CSV folder."""
+    stations: tuple[StationEntry, ...] = ()
+    plants: tuple[PlantEntry, ...] = ()
+    lines_source: str | None = None
+    substations_source: str | None = None
+    plants_source: str | None = None
+    margin_degree: float = 0.3
+    """OSM networks reach this far beyond the region."""
+    folder: str | None = None
+    """Folder of the network tables."""
+
+
+class CaseEntry(Closed):
+    id: Identifier
+    label_zh: str
+    label_en: str
+    load_share: Annotated[float, Field(ge=0, le=1.5)]
+    pv_share: Annotated[float, Field(ge=0, le=1)]
+    wind_share: Annotated[float, Field(ge=0, le=1)]
+    fuel_shares: dict[str, float] = {}
+    season: Literal["summer", "transition", "winter"] = "summer"
+
+
+class TargetEntry(Closed):
+    region: str
+    quantity_zh: str
+    quantity_en: str
+    technology_group: Literal["pv", "wind", "renewable", "storage"]
+    year: int
+    target_mw: Annotated[float, Field(gt=0)]
+    installed_mw: float | None = None
+    source: str
+
+
+class OutputEntry(Closed):
+    formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson"], ...] = ("xlsx", "csv", "gpkg", "geojson")
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Local processes for the hosting study."""
+
+
+class AssumptionEntry(Closed):
+    """Something the study's author assumes; listed in the manifest and shown with the result."""
+
+    id: Identifier
+    subject: str
+    text_zh: str
+    text_en: str
+    value: str = ""
+    source: str = ""
+    confidence: Literal["A", "B", "C"] = "C"
+
+
+class StudyFile(Closed):
+    """One study: a region, its land, its sky, its network, and what the plan asks for."""
+
+    study: About
+    region: RegionEntry = RegionEntry()
+    sources: dict[Identifier, SourceEntry] = {}
+    generated: Generated = Generated()
+    layers: dict[Identifier, LayerEntry] = {}
+    land: LandEntry = LandEntry()
+    hosts: tuple[HostEntry, ...]
+    exclusions: tuple[ExclusionEntry, ...] = ()
+    criteria: tuple[CriterionEntry, ...]
+    weather: tuple[WeatherEntry, ...] = ()
+    wind: WindEntry = WindEntry()
+    demand: DemandEntry | None = None
+    network: NetworkEntry
+    cases: tuple[CaseEntry, ...]
+    targets: tuple[TargetEntry, ...] = ()
+    assumptions: tuple[AssumptionEntry, ...] = ()
+    outputs: OutputEntry = OutputEntry()
