@@ -1,0 +1,170 @@
+"""The project list as an Excel workbook that planners filter, sort and print.
+
+Layout of every sheet::
+
+    row 1   column names          (small, grey; what programs and formulas refer to)
+    row 2   titles with unit      (bold; the filter buttons sit here)
+    row 3   data ...
+
+Rows 1 and 2 and the naming columns stay in view. Programs read it with ``header=0, skiprows=[1]``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from layers.contracts import Finding, InputError
+from layers.tables import Table
+from study.labels import Language, column_title
+
+MAX_ROWS = 1_048_576
+MAX_COLUMNS = 16_384
+MAX_TEXT = 32_767
+HEADER_ROWS = 2
+
+_CREATED = datetime.datetime(2000, 1, 1)
+"""A fixed date: the same tables give the same bytes."""
+_NUMBER_FORMATS = {
+    "MW": "#,##0.0##",
+    "MVA": "#,##0.0##",
+    "MWh": "#,##0",
+    "kWh/kW": "#,##0",
+    "m2": "#,##0",
+    "CNY": "#,##0",
+    "CNY/kWh": "0.000",
+    "degree": "0.000000",
+    "km": "#,##0.0##",
+    "kV": "0.###",
+    "1": "0.000",
+}
+_WIDTH_SAMPLE_ROWS, _MIN_WIDTH, _MAX_WIDTH = 500, 8, 60
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: a table, the key of its titles, the unit of each column and how many columns stay in view."""
+
+    name: str
+    table: pd.DataFrame
+    titles: str
+    units: Mapping[str, str] = field(default_factory=dict)
+    frozen_columns: int = 1
+
+    @classmethod
+    def of(cls, name: str, table: pd.DataFrame, contract: Table, frozen_columns: int = 1) -> Sheet:
+        """A sheet whose units come from the table's contract."""
+        units = {column: promise.unit for column, promise in contract.columns.items()}
+        return cls(name, table, contract.name, units, frozen_columns)
+
+
+def write_workbook(path: Path, sheets: Sequence[Sheet], language: Language, *, file_name: str) -> None:
+    """Write ``sheets`` to ``path``.
+
+    Text is written as text: nothing that begins with ``=``, ``+``, ``-`` or ``@`` becomes a formula, nothing
+    becomes a link. NaN, None and empty text are empty cells. The same sheets give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If a sheet breaks a limit of Excel; carries every place at once, as of the file ``file_name``. Nothing is
+        written then.
+    """
+    findings = [finding for sheet in sheets for finding in excel_limits(sheet, file_name)]
+    if findings:
+        raise InputError(findings)
+    # in_memory also keeps temporary files, and with them the process's umask, out of the bytes
+    with xlsxwriter.Workbook(str(path), {"in_memory": True}) as book:
+        book.set_properties({"title": "项目清单 / project list", "author": "fengguang", "created": _CREATED})
+        for sheet in sheets:
+            _write_sheet(book, sheet, language)
+
+
+def excel_limits(sheet: Sheet, file_name: str) -> list[Finding]:
+    """Every place where ``sheet`` breaks a limit of Excel: rows, columns, and UTF-16 units of a text."""
+
+    def finding(rule: str, item: str, value: object, message: str) -> Finding:
+        remedy = "Export this table as csv or gpkg instead, which know no such limit, or shorten it."
+        return Finding("error", rule, file_name, sheet.name, item, str(value), message, remedy)
+
+    findings = []
+    rows, columns = sheet.table.shape
+    if rows + HEADER_ROWS > MAX_ROWS:
+        message = f"Excel holds {MAX_ROWS} rows a sheet, {HEADER_ROWS} of them are headers here."
+        findings.append(finding("xlsx.too_many_rows", "", rows, message))
+    if columns > MAX_COLUMNS:
+        message = f"Excel holds {MAX_COLUMNS} columns a sheet."
+        findings.append(finding("xlsx.too_many_columns", "", columns, message))
+    for column in sheet.table.columns:
+        if sheet.table[column].dtype != object:
+            continue
+        for row, value in enumerate(sheet.table[column], start=1):
+            if isinstance(value, str) and 2 * len(value) > MAX_TEXT and _utf16_units(value) > MAX_TEXT:
+                message = f"Excel holds {MAX_TEXT} characters a cell."
+                item = f"row {row}, column {column}"
+                findings.append(finding("xlsx.text_too_long", item, f"{_utf16_units(value)} characters", message))
+    return findings
+
+
+def _utf16_units(value: str) -> int:
+    return len(value.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _write_sheet(book: xlsxwriter.Workbook, sheet: Sheet, language: Language) -> None:
+    name_format = book.add_format({"font_size": 8, "font_color": "#808080"})
+    title_format = book.add_format(
+        {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1, "bg_color": "#E8F0E8"}
+    )
+    worksheet = book.add_worksheet(sheet.name)
+    for index, column in enumerate(sheet.table.columns):
+        title = _title_with_unit(sheet, str(column), language)
+        worksheet.write_string(0, index, str(column), name_format)
+        worksheet.write_string(1, index, title, title_format)
+        _write_column(worksheet, index, sheet.table[column], _cell_format(book, sheet, str(column)))
+        worksheet.set_column(index, index, _width(title, sheet.table[column]))
+    last_row, last_column = len(sheet.table) + HEADER_ROWS - 1, max(len(sheet.table.columns) - 1, 0)
+    worksheet.set_row(1, 32)
+    worksheet.autofilter(HEADER_ROWS - 1, 0, last_row, last_column)
+    worksheet.freeze_panes(HEADER_ROWS, sheet.frozen_columns)
+    worksheet.repeat_rows(0, HEADER_ROWS - 1)
+    worksheet.set_landscape()
+
+
+def _write_column(worksheet: Worksheet, index: int, values: pd.Series, cell_format: Format | None) -> None:
+    for row, value in enumerate(values.tolist(), start=HEADER_ROWS):
+        if isinstance(value, bool):
+            worksheet.write_boolean(row, index, value, cell_format)
+        elif isinstance(value, str):
+            if value:
+                worksheet.write_string(row, index, value, cell_format)
+        elif not pd.isna(value):
+            worksheet.write_number(row, index, value, cell_format)
+
+
+def _title_with_unit(sheet: Sheet, column: str, language: Language) -> str:
+    title, unit = column_title(sheet.titles, column).title(language), sheet.units.get(column, "")
+    return f"{title} [{unit}]" if unit not in ("", "1") else title
+
+
+def _cell_format(book: xlsxwriter.Workbook, sheet: Sheet, column: str) -> Format | None:
+    number_format = _NUMBER_FORMATS.get(sheet.units.get(column, ""))
+    return book.add_format({"num_format": number_format}) if number_format else None
+
+
+def _width(title: str, values: pd.Series) -> float:
+    """Width in characters of the longest of the first texts, a Chinese character counting two."""
+    shown = [str(value) for value in values.head(_WIDTH_SAMPLE_ROWS).tolist() if not pd.isna(value)]
+    longest = max([_display_width(title) / 2 + 3, *(_display_width(value) + 1 for value in shown)])
+    return float(min(max(longest, _MIN_WIDTH), _MAX_WIDTH))
+
+
+def _display_width(value: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in value)

@@ -1,0 +1,77 @@
+"""Every column and code that people meet has a name in both languages, and every name belongs to something."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import study.labels
+from grid.contracts import SUBSTATIONS, UPGRADES
+from layers.tables import Table
+from maps.contracts import PROJECTS, TARGETS
+from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
+
+CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES)
+OWN_TABLES = {"assumptions", "sources", "definitions"}
+FOLDER = Path(study.labels.__file__).parent
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
+def test_every_column_of_the_contracts_has_both_titles(contract: Table) -> None:
+    assert set(titled_columns(contract.name)) == set(contract.columns)
+    for column in contract.columns:
+        title = column_title(contract.name, column)
+        assert CHINESE.search(title.title_zh), column
+        assert CHINESE.search(title.meaning_zh), column
+        assert title.title_en, column
+        assert not CHINESE.search(title.title_en), column
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_two_columns_of_a_sheet_share_a_title(contract: Table, language: str) -> None:
+    titles = [column_title(contract.name, column).title(language) for column in contract.columns]  # type: ignore[arg-type]
+    assert len(set(titles)) == len(titles)
+
+
+def test_no_title_is_left_over() -> None:
+    with (FOLDER / "column_titles.csv").open(encoding="utf-8", newline="") as stream:
+        tables = {row["table"] for row in csv.DictReader(stream)}
+    assert tables == {contract.name for contract in CONTRACTS} | OWN_TABLES
+
+
+def test_every_code_of_the_contracts_has_a_label() -> None:
+    coded = [
+        (contract.name, column, code)
+        for contract in CONTRACTS
+        for column, promise in contract.columns.items()
+        for code in promise.isin or ()
+        if column != "cost_confidence"  # A, B, C speak for themselves
+    ]
+    assert coded
+    missing = [item for item in coded if str(item[2]) not in {label.value for label in value_labels(item[1])}]
+    assert missing == []
+
+
+def test_labels_replace_codes_and_leave_other_values() -> None:
+    table = pd.DataFrame({"verdict": ["connect", "something new"], "name_zh": ["connect", "b"]})
+    shown = with_value_labels(table, "zh")
+    assert shown["verdict"].tolist() == ["可接入", "something new"]
+    assert shown["name_zh"].tolist() == ["connect", "b"]
+    assert table["verdict"].tolist() == ["connect", "something new"]
+
+
+def test_definitions_hold_unit_meanings_and_codes_of_every_column() -> None:
+    dictionary = definitions(CONTRACTS)
+    assert len(dictionary) == sum(len(contract.columns) for contract in CONTRACTS)
+    row = dictionary[(dictionary["table"] == "projects") & (dictionary["column"] == "capacity_mw")].iloc[0]
+    assert row["unit"] == "MW"
+    assert row["meaning_en"] == "installed; PV DC, wind AC"
+    assert row["meaning_zh"] == "光伏为直流侧，风电为交流侧"
+    verdict = dictionary[(dictionary["table"] == "projects") & (dictionary["column"] == "verdict")].iloc[0]
+    assert "connect = 可接入 /" in verdict["values"]
