@@ -23,7 +23,16 @@ import shapely
 
 from layers.contracts import Finding, InputError, Origin, VectorLayer
 from layers.generated import lines, settlements, water, woods
-from layers.generated.cover import Cover, carve, carve_in_turn, cut_into_cells, polygons_only, touches, within_cells
+from layers.generated.cover import (
+    Cells,
+    Cover,
+    carve,
+    carve_in_turn,
+    cut_into_cells,
+    polygons_only,
+    touches,
+    within_cells,
+)
 from layers.generated.profiles import LandProfile
 from layers.generated.settlements import District
 from layers.generated.shapes import Shapes, as_shapes, generator
@@ -186,12 +195,10 @@ def _add_ponds(cover: Cover, people: list[District], rivers: pd.DataFrame, seed:
 
 
 def _add_slopes(cover: Cover, people: list[District], seed: int, profile: LandProfile) -> None:
-    for id_ in ("hill", "forest"):
-        for d in people:
-            forest, hill = woods.slopes(d, seed, profile)
-            shapes = hill if id_ == "hill" else forest
-            number = people.index(d)
-            _add(cover, id_, shapes, number, pd.DataFrame(index=range(len(shapes))), 2_000.0)
+    for number, d in enumerate(people):
+        forest, hill = woods.slopes(d, seed, profile)
+        _add(cover, "hill", hill, number, pd.DataFrame(index=range(len(hill))), 2_000.0)
+        _add(cover, "forest", forest, number, pd.DataFrame(index=range(len(forest))), 2_000.0)
 
 
 def _add_villages(cover: Cover, people: list[District], seed: int, profile: LandProfile) -> None:
@@ -247,7 +254,8 @@ def _add_red_lines(cover: Cover, people: list[District], rivers: pd.DataFrame, s
     patches = [water.red_line_patches(d, seed, profile) for d in people]
     shapes = np.concatenate([reaches, *(p for p, _ in patches)])
     table = pd.concat([names, *(n for _, n in patches)], ignore_index=True)
-    pieces, source, district = within_cells(carve_in_turn(shapes), cover.cells)
+    whole = Cells(cover.districts, np.arange(len(cover.districts)))
+    pieces, source, district = within_cells(carve_in_turn(shapes), whole)
     keep = shapely.area(pieces) > 100.0
     table = table.iloc[source[keep]].reset_index(drop=True)
     table.insert(0, "district_code", cover.codes[district[keep]].astype(object))

@@ -82,7 +82,8 @@ def place_towns(d: District, rivers: Shapes, seed: int, profile: LandProfile) ->
         others = (1 - profile.seat_share_of_urban) * weights / weights.sum()
         shares = np.concatenate([[profile.seat_share_of_urban], others])[: len(xy)]
         shares = shares / shares.sum()
-    names = [f"{d.name}城区"] + _unique(_names(profile, rng, 3 * len(xy) + 20, ("集", "镇", "店", "桥")), len(xy) - 1)
+    townships = _names(profile, rng, 3 * len(xy) + 20, ("集", "镇", "店", "桥"))
+    names = [f"{d.name}城区", *_unique(townships, len(xy) - 1)]
     return pd.DataFrame(
         {
             "x": xy[:, 0],
@@ -162,11 +163,12 @@ def place_villages(d: District, obstacles: Shapes, seed: int, profile: LandProfi
     if not count:
         return as_shapes([]), pd.DataFrame({"name": pd.Series(dtype=object), "households": pd.Series(dtype=np.int64)})
     spacing = np.sqrt(d.area_m2 / count)
-    points = scatter(d.polygon, 8 * count, rng)
+    points = scatter(d.polygon, 14 * count, rng)
     density = smooth_noise(points, 9_000.0, generator(seed, "village density"))
-    points = points[rng.uniform(size=len(points)) < np.clip(0.55 + 0.22 * density, 0.12, 1)]
+    density = density + smooth_noise(points, 3_000.0, generator(seed, "village clusters"))
+    points = points[rng.uniform(size=len(points)) < np.clip(0.4 + 0.28 * density, 0.04, 1)]
     points = points[clear_of(points, obstacles, 0.22 * spacing)]
-    points = points[thin(points, 0.52 * spacing)][:count]
+    points = points[thin(points, 0.48 * spacing)][:count]
     if not len(points):
         points = scatter(d.polygon, 1, rng)
     room = nearest_distance(points, spacing)
@@ -234,7 +236,8 @@ def _hall(
 ) -> tuple[Floats, Floats]:
     """Length and width of halls: lognormal area, the longer side at most three times the other, within the lot."""
     sigma = profile.factory_roof_sigma
-    area = profile.factory_roof_mean_m2 / 1.25 * rng.lognormal(-(sigma**2) / 2, sigma, len(scale)) * scale**2
+    area = profile.factory_roof_mean_m2 / 1.15 * rng.lognormal(-(sigma**2) / 2, sigma, len(scale)) * scale**2
+    area = np.maximum(area, 500.0)
     aspect = rng.uniform(1.0, 3.0, len(scale))
     length = np.minimum(np.sqrt(area * aspect), scale * pitch_x - 14)
     width = np.minimum(area / length, scale * pitch_y - 14)

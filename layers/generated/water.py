@@ -7,6 +7,7 @@ import pandas as pd
 import shapely
 
 from layers.generated.cover import clear_of
+from layers.generated.lines import Axis
 from layers.generated.profiles import LandProfile
 from layers.generated.settlements import District
 from layers.generated.shapes import (
@@ -144,11 +145,12 @@ def _shrunk(shapes: Shapes, centres: Floats, scale: Floats) -> Shapes:
 def red_line_reaches(rivers: pd.DataFrame, seed: int, profile: LandProfile) -> tuple[Shapes, pd.DataFrame]:
     """Protected reaches of main rivers with both banks, some 12 km long each."""
     shapes, names = [], []
+    along = Axis(profile.river_azimuth_deg).along
     for line, width, name in rivers.loc[rivers["class"] == "river", ["line", "width_m", "name"]].itertuples(
         index=False
     ):
         xy = shapely.get_coordinates(line)
-        reach = np.floor(xy.sum(axis=1) / 12_000).astype(int)
+        reach = np.floor(xy @ along / 12_000).astype(int)
         for part in np.unique(reach):
             points = xy[reach == part]
             rng = generator(seed, "red line", name, int(part))

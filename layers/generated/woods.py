@@ -71,7 +71,7 @@ def woodlots(d: District, seed: int, profile: LandProfile) -> Shapes:
     """Small woods between fields and around villages; they may overlap other land, which comes first."""
     rng = generator(seed, d.code, "woodlot")
     total = profile.woodlot_share * d.area_m2
-    count = int(round(total / profile.woodlot_mean_m2))
+    count = round(total / profile.woodlot_mean_m2)
     areas = profile.woodlot_mean_m2 * rng.lognormal(-0.25, 0.7, count)
     return outlines(scatter(d.polygon, count, rng), areas, WOODLOT_STYLE, rng)
 
@@ -89,7 +89,7 @@ def farmland_reserve(
     belt_m2 = float((shapely.area(belts) - shapely.area(towns)).sum()) * belt_cropland_share
     missing = max(0.0, (1 - profile.basic_farmland_share) * cropland_m2 - belt_m2) / belt_cropland_share
     mean_m2 = min(450_000.0, d.area_m2 / 50)
-    count = int(round(missing / mean_m2))
+    count = round(missing / mean_m2)
     if not count:
         return belts
     centres = scatter(d.polygon, 8 * count, rng)
