@@ -1,0 +1,235 @@
+"""The command line ``fengguang``. Imports late: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="fengguang",
+    help=(
+        "风光: from the ground to a wind and solar project list the grid can carry.\n\n"
+        "Start with 'fengguang demo'. Then 'fengguang new my-city --generated', edit the study file, "
+        "'fengguang check', 'fengguang run', and open site_map.html.\n\n"
+        "Exit codes: 0 done, 1 the run failed, 2 bad input."
+    ),
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+StudyArgument = Annotated[str, typer.Argument(help="Path of a study file, or the name of a built-in study.")]
+RunArgument = Annotated[Path, typer.Argument(help="Run folder, e.g. data/processed/bozhou/latest.")]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Folder that holds data/processed; the program's own by default.")
+]
+
+
+class _Exit:
+    DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+
+def main() -> None:
+    """Entry point: every way a command can end has its exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("stopped; finished stages are kept, run again to go on", err=True)
+        raise SystemExit(_Exit.FAILED) from None
+
+
+@app.command()
+def demo(root: RootOption = None) -> None:
+    """Run the built-in study of Bozhou and say what to open."""
+    _run("bozhou", None, root, dry_run=False)
+    typer.echo("\nNext: fengguang new my-city --generated; fengguang run studies/my-city.toml")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    generated: Annotated[bool, typer.Option("--generated", help="Generate region, land, sky and load.")] = False,
+    area_km2: Annotated[float, typer.Option(help="Area of a generated region.")] = 1500.0,
+    population: Annotated[float, typer.Option(help="Inhabitants of a generated region.")] = 800_000.0,
+    lon: Annotated[float, typer.Option(help="Centre of a generated region.")] = 116.2,
+    lat: Annotated[float, typer.Option(help="Centre of a generated region.")] = 33.5,
+    districts: Annotated[int, typer.Option(help="Districts of a generated region.")] = 3,
+    folder: Annotated[Path, typer.Option(help="Where the study file goes.")] = Path("studies"),
+) -> None:
+    """Write a commented study file to start from."""
+    from study.new import new_study
+
+    with _reported():
+        path = new_study(
+            name, folder, generated=generated, area_km2=area_km2, population=population, lon=lon, lat=lat,
+            districts=districts,
+        )  # fmt: skip
+        typer.echo(f"{path}\nEdit it, then: fengguang check {path}; fengguang run {path}")
+
+
+@app.command()
+def check(study: StudyArgument) -> None:
+    """Report every finding about the inputs at once, and forecast time and memory. Writes nothing."""
+    with _reported():
+        from study.check import check_study
+        from study.forecast import forecast
+        from study.study_file import find_study, read_study
+
+        read = read_study(find_study(study))
+        findings = check_study(read)
+        _print_findings(findings)
+        if any(f.severity == "error" for f in findings):
+            raise SystemExit(_Exit.BAD_INPUT)
+        typer.echo(forecast(read).in_words())
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    until: Annotated[str | None, typer.Option(help="Last stage to run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which stages would run; compute nothing.")] = False,
+    root: RootOption = None,
+) -> None:
+    """Run a study. What did not change since the last run is taken from the cache."""
+    _run(study, until, root, dry_run=dry_run)
+
+
+@app.command("map")
+def map_(run_folder: RunArgument) -> None:
+    """Draw the site map of a finished run again."""
+    with _reported():
+        from study.redo import redraw_map
+
+        typer.echo(redraw_map(run_folder))
+
+
+@app.command()
+def export(
+    run_folder: RunArgument,
+    formats: Annotated[str, typer.Option("--format", help="Any of xlsx,csv,gpkg,geojson.")] = "xlsx,csv,gpkg,geojson",
+    out: Annotated[Path | None, typer.Option(help="Target folder; 'export' beside the run by default.")] = None,
+) -> None:
+    """Write the project list of a finished run in other formats."""
+    with _reported():
+        from study.redo import export_run
+
+        for path in export_run(run_folder, tuple(formats.split(",")), out):
+            typer.echo(path)
+
+
+@app.command()
+def verify(run_folder: RunArgument) -> None:
+    """Hash the outputs of a run again and compare them with its manifest."""
+    with _reported():
+        from study.manifest import verify_run
+
+        findings = verify_run(run_folder)
+        if findings:
+            _print_findings(findings)
+            raise SystemExit(_Exit.FAILED)
+        typer.echo("all outputs are as the manifest says")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the study file, for editors."""
+    import json
+
+    from study.schema import StudyFile
+
+    typer.echo(json.dumps(StudyFile.model_json_schema(), ensure_ascii=False, indent=2))
+
+
+def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool) -> None:
+    with _reported(), _progress() as progress:
+        from study.run import STAGE_NAMES, checked, open_results, run_study
+        from study.study_file import find_study, nearest, read_study
+
+        if until is not None and until not in STAGE_NAMES:
+            hint = nearest(until, STAGE_NAMES) or f"Stages: {', '.join(STAGE_NAMES)}."
+            raise typer.BadParameter(f"there is no stage '{until}'. {hint}", param_hint="--until")
+        read = read_study(find_study(name))
+        if dry_run:
+            checked(read, root=root)
+            results = open_results(read, root=root)
+            for stage in STAGE_NAMES:
+                typer.echo(f"{stage:12s} {'cached' if results.is_cached(stage) else 'would run'}")
+            return
+        finished = run_study(read, until=until, root=root, progress=progress)
+    _print_result(finished)
+
+
+def _print_result(finished) -> None:  # type: ignore[no-untyped-def]
+    if finished.folder is None:
+        typer.echo("done; no run folder was written because --until ended the run early")
+        return
+    from study.summary import summary
+
+    typer.echo(summary(finished))
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn bad input into one report and exit code 2; anything else that fails into exit code 1."""
+    try:
+        yield
+    except Exception as error:
+        from layers.contracts import InputError
+
+        if isinstance(error, InputError):
+            _print_findings(error.findings)
+            raise SystemExit(_Exit.BAD_INPUT) from None
+        if isinstance(error, typer.BadParameter):
+            raise
+        typer.echo(f"the run failed: {type(error).__name__}: {error}", err=True)
+        if "--traceback" in sys.argv:
+            raise
+        import os
+
+        if os.environ.get("FENGGUANG_TRACEBACK"):
+            raise
+        typer.echo("set FENGGUANG_TRACEBACK=1 to see where", err=True)
+        raise SystemExit(_Exit.FAILED) from None
+
+
+def _print_findings(findings) -> None:  # type: ignore[no-untyped-def]
+    """One numbered report, everything at once."""
+    for number, f in enumerate(findings, start=1):
+        place = " / ".join(part for part in (f.file, f.layer, f.item) if part)
+        value = f" [{f.value}]" if f.value else ""
+        typer.echo(
+            f"{number:3d}. {f.severity}: {place}{value}\n     {f.rule}: {f.message}\n     -> {f.remedy}", err=True
+        )
+    errors = sum(f.severity == "error" for f in findings)
+    typer.echo(f"{errors} error(s), {len(findings) - errors} warning(s) and note(s)", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A progress line on a terminal; nothing at all elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda label, share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description:28s}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, int] = {}
+
+        def show(label: str, share: float) -> None:
+            if label not in tasks:
+                tasks[label] = bars.add_task(label, total=1.0)
+            bars.update(tasks[label], completed=share)  # type: ignore[arg-type]
+
+        yield show
+
+
+if __name__ == "__main__":
+    main()

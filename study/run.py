@@ -1,0 +1,333 @@
+"""One run: check, compute what is not in the cache, lay the results down whole, point ``latest`` at them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+
+import geopandas as gpd
+import pandas as pd
+
+from layers.contracts import Finding, SourceCard
+from maps.contracts import SiteMapInput
+from study import records
+from study.cache import Cache, code_digest, digest, library_versions
+from study.check import check_study, refuse_errors, used_sources
+from study.manifest import (
+    InputRecord,
+    LibraryVersion,
+    Manifest,
+    StageRecord,
+    hash_file,
+    record_outputs,
+    write_manifest,
+)
+from study.pipeline import Progress, Results, no_progress
+from study.projects import project_list
+from study.stages import STAGES
+from study.study_file import PROGRAM_ROOT, Study
+
+PACKAGES = ("layers", "siting", "grid", "maps", "study")
+PROCESSED = Path("data") / "processed"
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
+_MAP_INPUT = "map_input"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. ``folder`` is None when the run ended at an earlier stage on purpose."""
+
+    study: str
+    run_id: str
+    folder: Path | None
+    results: Results
+
+
+def processed_folder(root: Path | None = None) -> Path:
+    """Where results lie: ``data/processed`` of the program, or of ``root``."""
+    return (PROGRAM_ROOT if root is None else root) / PROCESSED
+
+
+def open_results(study: Study, *, root: Path | None = None, progress: Progress = no_progress) -> Results:
+    """Results of a study, nothing computed yet."""
+    return Results(study, STAGES, Cache(processed_folder(root) / study.file.study.name / ".cache"), progress)
+
+
+def run_study(
+    study: Study, *, until: str | None = None, root: Path | None = None, progress: Progress = no_progress
+) -> Run:
+    """Check the inputs, run all stages (or up to ``until``), write the run folder.
+
+    Earlier runs are never touched. The new folder appears whole, then ``latest`` moves.
+
+    Raises
+    ------
+    InputError
+        If the inputs have errors; nothing was written.
+    """
+    started = datetime.now().astimezone()
+    findings = checked(study, root=root)
+    results = open_results(study, root=root, progress=progress)
+    names = STAGE_NAMES[: STAGE_NAMES.index(until) + 1] if until else STAGE_NAMES
+    for name in names:
+        results.ensure(name)
+    run_id = f"{started:%Y%m%dT%H%M%S}-{digest([results.key(n) for n in names])[:8]}"
+    if until and until != STAGE_NAMES[-1]:
+        return Run(study.file.study.name, run_id, None, results)
+    folder = _write_run(study, results, findings, run_id, started)
+    results.cache.prune()
+    return Run(study.file.study.name, run_id, folder, results)
+
+
+def checked(study: Study, *, root: Path | None = None) -> tuple[Finding, ...]:
+    """Findings about the inputs, refused when there are errors; remembered by content, so that a rerun is quick."""
+    cache = Cache(processed_folder(root) / study.file.study.name / ".cache")
+    results = Results(study, STAGES, cache)
+    try:
+        key = digest(
+            study.file.model_dump(mode="json"),
+            code_digest(PROGRAM_ROOT, PACKAGES),
+            [(name, results.input_hash(name)) for name in used_sources(study)],
+            [f.message for f in study.findings],
+        )
+    except (OSError, KeyError):
+        key = ""
+    if key and study.file.network.kind != "tables" and cache.has("check", key):
+        try:
+            return tuple(cache.load("check", key))
+        except KeyError:
+            pass
+    findings = tuple(check_study(study))
+    refuse_errors(findings)
+    if key:
+        cache.store("check", key, findings)
+    return findings
+
+
+def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_id: str, started: datetime) -> Path:
+    home = processed_folder_of(results)
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
+    partial, final = home / f".{run_id}.partial", home / run_id
+    partial.mkdir()
+    try:
+        results.progress("outputs", 0.0)
+        write_outputs(study, results, partial)
+        manifest = _manifest(study, results, findings, run_id, started, partial)
+        write_manifest(manifest, partial)
+        os.replace(partial, final)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _point_latest(home, run_id)
+    results.progress("outputs", 1.0)
+    return final
+
+
+def processed_folder_of(results: Results) -> Path:
+    return results.cache.folder.parent
+
+
+def _sweep(home: Path) -> None:
+    """Remove what killed runs left behind."""
+    for left_over in home.glob(".*.partial"):
+        shutil.rmtree(left_over, ignore_errors=True)
+
+
+def _point_latest(home: Path, run_id: str) -> None:
+    """Move the ``latest`` link in one step; where links are not to be had, write the name into ``latest.txt``."""
+    link, fresh = home / "latest", home / ".latest.new"
+    try:
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(run_id, target_is_directory=True)
+        os.replace(fresh, link)
+    except OSError:
+        (home / "latest.txt").write_text(run_id + "\n", "utf-8")
+
+
+def assemble(study: Study, results: Results) -> SiteMapInput:
+    """All that the map and the lists show, out of the stages' results."""
+    from siting.host_types import load_host_types
+
+    from study.targets import target_table
+
+    network, flow = results.get("network"), results.get("load_flow")
+    judged, region = results.get("verdicts"), results.get("region")
+    host_types = tuple(load_host_types())
+    projects = project_list(
+        results.get("sites").candidates,
+        results.get("yields").yields,
+        results.get("scores"),
+        results.get("connections"),
+        judged.verdicts,
+        judged.upgrades,
+        network.stations,
+        region.districts,
+        host_types,
+    )
+    substations = judged.substations.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
+    hosts = pd.DataFrame(
+        [(h.host_type, h.label_zh, h.label_en, h.colour) for h in host_types],
+        columns=["host_type", "label_zh", "label_en", "colour"],
+    )
+    about = study.file.study
+    return SiteMapInput(
+        study=about.name,
+        title_zh=about.title_zh,
+        title_en=about.title_en,
+        projects=projects,
+        districts=region.districts.to_crs("EPSG:4326"),
+        substations=substations,
+        lines=line_features(network),
+        branch_state=flow.branch_state,
+        load_flow=flow.load_flow,
+        targets=target_table(records.targets(study.file), projects),
+        host_types=hosts,
+        land_states=results.get("land").states,
+        cases=records.cases(study.file),
+        sources=tuple(study.card(name) for name in used_sources(study)) + generated_cards(study),
+        assumptions=(*records.assumptions(study.file), *network.assumptions),
+        language=about.language,
+    )
+
+
+def generated_cards(study: Study) -> tuple[SourceCard, ...]:
+    """Cards of what no file holds: generated land, weather and demand say so beside the real sources."""
+    from layers.contracts import Origin
+
+    made = study.file.generated
+    texts = {
+        "region": ("生成的区域", "Generated region", made.region),
+        "land": ("生成的土地图层", "Generated land", made.land),
+        "weather": ("由气候月均值生成的气象年", "Weather year generated from monthly normals", made.weather),
+        "demand": ("生成的负荷曲线", "Generated load curve", made.demand),
+    }
+    return tuple(
+        SourceCard(
+            id=f"generated_{name}",
+            path=Path(f"generated/{name}"),
+            shown_path=f"generated/{name}",
+            licence="Apache-2.0 (this program)",
+            origin=Origin.GENERATED,
+            title_zh=zh,
+            title_en=en,
+            note=f"seed {study.file.study.seed}",
+        )
+        for name, (zh, en, entry) in texts.items()
+        if entry is not None
+    )
+
+
+def line_features(network) -> gpd.GeoDataFrame:  # type: ignore[no-untyped-def]
+    """Line circuits with their route in WGS-84; straight between the stations where no route is known."""
+    import shapely
+
+    lines = network.lines
+    at = network.buses.merge(network.stations[["station_id", "lon", "lat"]], on="station_id").set_index("bus_id")
+    paths = []
+    for row in lines.itertuples():
+        ends = [(at.at[bus, "lon"], at.at[bus, "lat"]) for bus in (row.from_bus, row.to_bus)]
+        paths.append(shapely.from_wkt(row.path_wkt) if row.path_wkt else shapely.LineString(ends))
+    table = lines[["line_id", "name_zh", "name_en", "length_km", "line_type", "origin"]].reset_index(drop=True)
+    table.insert(3, "vn_kv", lines["from_bus"].map(at["vn_kv"]).to_numpy(float))
+    return gpd.GeoDataFrame(table, geometry=paths, crs="EPSG:4326")
+
+
+def write_outputs(study: Study, results: Results, folder: Path) -> None:
+    """Map, lists and load-flow tables of a run."""
+    from maps.site_map import write_site_map
+
+    from study.exports import write_projects, write_table
+
+    shown = assemble(study, results)
+    judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land")
+    write_site_map(shown, folder / "site_map.html")
+    write_projects(
+        shown.projects,
+        folder,
+        study.file.outputs.formats,
+        frame_crs=results.get("region").frame.crs,
+        substations=judged.substations,
+        targets=shown.targets,
+        upgrades=judged.upgrades,
+        sources=shown.sources,
+        assumptions=shown.assumptions,
+        language=study.file.study.language,
+    )
+    tables = {
+        "substations": judged.substations,
+        "targets": shown.targets,
+        "upgrades": judged.upgrades,
+        "loadflow/cases": flow.load_flow,
+        "loadflow/buses": flow.bus_state,
+        "loadflow/branches": flow.branch_state,
+        "loadflow/n_1": flow.outages,
+        "loadflow/hosting": hosting_table(results),
+        "land/states": land.states,
+        "land/waterfall": land.waterfall,
+        "land/remainder": results.get("sites").remainder,
+        "yield/losses": results.get("yields").losses,
+    }
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_table(table, path)
+    _write_network(results, folder / "loadflow" / "network")
+
+
+def hosting_table(results: Results) -> pd.DataFrame:
+    return results.get("hosting").hosting
+
+
+def _write_network(results: Results, folder: Path) -> None:
+    from grid.network_tables import write_network
+
+    write_network(results.get("network"), folder)
+
+
+def _manifest(
+    study: Study, results: Results, findings: Sequence[Finding], run_id: str, started: datetime, folder: Path
+) -> Manifest:
+    inputs = tuple(_input_record(results, name) for name in used_sources(study))
+    alarms = tuple(
+        Finding("warning", "yield.alarm", study.shown_path, "yields", "", "", text, "Check weather and losses.")
+        for text in results.get("yields").alarms
+    )
+    return Manifest(
+        run_id=run_id,
+        study=study.file.study.name,
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now().astimezone().isoformat(timespec="seconds"),
+        fengguang=metadata.version("fengguang"),
+        python=platform.python_version(),
+        libraries=tuple(LibraryVersion(name, version) for name, version in library_versions()),
+        code_sha256=code_digest(PROGRAM_ROOT, PACKAGES),
+        rule_pack=study.file.land.rules,
+        inputs=inputs,
+        stages=tuple(
+            StageRecord(r.name, r.key, round(r.seconds, 3), r.from_cache)
+            for r in (results.reports[name] for name in STAGE_NAMES)
+        ),
+        findings=(*findings, *results.stage_findings(), *alarms),
+        assumptions=(*records.assumptions(study.file), *results.get("network").assumptions),
+        outputs=record_outputs(folder),
+    )
+
+
+def _input_record(results: Results, name: str) -> InputRecord:
+    card = results.study.card(name)
+    return InputRecord(
+        id=name,
+        shown_path=card.shown_path,
+        sha256=hash_file(card.path),
+        bytes=card.path.stat().st_size,
+        licence=card.licence,
+        origin=str(card.origin),
+        attribution=card.attribution,
+    )

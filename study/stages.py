@@ -1,0 +1,392 @@
+"""What each stage computes. Thin: every function hands records to the package that does the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import pandas as pd
+
+from grid.contracts import Network
+from layers.contracts import Demand, FindingLog, RasterLayer, Region, VectorLayer, Weather
+from siting.contracts import LandResult, Rule, Sites, YieldResult
+from study import records
+from study.check import pack_entries
+from study.pipeline import Results, Stage
+from study.schema import StudyFile
+from study.study_file import Study, resolve_path
+
+_WGS84 = "EPSG:4326"
+_LAYERS = ("layers",)
+_SITING = ("layers", "siting")
+_GRID = ("layers", "grid")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """All layers of a study on its frame's CRS."""
+
+    vectors: tuple[VectorLayer, ...]
+    rasters: tuple[RasterLayer, ...]
+
+
+# --- layers -----------------------------------------------------------------------------------------------------
+
+
+def compute_region(results: Results) -> Region:
+    from layers.region import build_region, study_crs
+
+    file = results.study.file
+    if file.generated.region is not None:
+        return _generated_region(file)
+    assert file.region.districts is not None  # the check names its lack
+    districts = _districts_wgs84(results.study, results.log)
+    crs = study_crs(districts.features) if file.region.crs == "auto" else file.region.crs
+    projected = replace(districts, features=districts.features.to_crs(crs))
+    return build_region(
+        projected,
+        code_column=file.region.code_column or file.region.name_zh_column,
+        name_zh_column=file.region.name_zh_column,
+        name_en_column="name_en",
+        population=_population(results.study),
+        resolution_m=file.region.resolution_m,
+    )
+
+
+def _generated_region(file: StudyFile) -> Region:
+    from layers.generated.districts import generate_districts
+    from layers.region import build_region
+
+    from layers.contracts import Origin
+
+    spec = file.generated.region
+    assert spec is not None
+    districts = generate_districts(
+        centre_lon=spec.centre_lon,
+        centre_lat=spec.centre_lat,
+        area_km2=spec.area_km2,
+        count=spec.count,
+        population=spec.population,
+        seed=file.study.seed,
+        crs=None if file.region.crs == "auto" else file.region.crs,
+    )
+    return build_region(
+        VectorLayer("districts", districts, Origin.GENERATED),
+        code_column="district_code",
+        name_zh_column="name_zh",
+        name_en_column="name_en",
+        population=dict(zip(districts["name_zh"], districts["population"], strict=True)),
+        resolution_m=file.region.resolution_m,
+    )
+
+
+def _districts_wgs84(study: Study, log: FindingLog) -> VectorLayer:
+    """District polygons of the study in WGS-84, with codes and English names from the facts where the file has none."""
+    from layers.vector import read_vector
+
+    region = study.file.region
+    assert region.districts is not None
+    layer = read_vector(study.card(region.districts), _WGS84, log=log)
+    features = layer.features
+    if region.only:
+        chosen = features[region.name_zh_column].isin(region.only)
+        if region.code_column:
+            chosen |= features[region.code_column].astype(str).isin(region.only)
+        features = features[chosen]
+    facts = _facts(study)
+    names = features[region.name_zh_column]
+    pinyin = names.map(facts["name_pinyin"].map(records.plain_pinyin)) if len(facts) else names
+    given = features[region.name_en_column] if region.name_en_column else pinyin
+    features = features.assign(name_en=given.fillna(names).astype(object)).reset_index(drop=True)
+    return replace(layer, features=features)
+
+
+def _facts(study: Study) -> pd.DataFrame:
+    """Facts by Chinese district name; empty where the study names none."""
+    if study.file.region.facts is None:
+        return pd.DataFrame(columns=["name_pinyin", "population"])
+    table = pd.read_csv(study.card(study.file.region.facts).path, dtype={"county_code": str})
+    return table.drop_duplicates("name_zh").set_index("name_zh")
+
+
+def _population(study: Study) -> dict[str, float]:
+    facts = _facts(study)
+    return {**{str(k): float(v) for k, v in facts["population"].items()}, **study.file.region.population}
+
+
+def compute_ground(results: Results) -> Ground:
+    from layers.raster import read_raster
+
+    from layers.vector import read_vector
+
+    study, region = results.study, results.get("region")
+    vectors: list[VectorLayer] = []
+    rasters: list[RasterLayer] = []
+    for name, entry in study.file.layers.items():
+        card = study.card(entry.source, where=entry.where)
+        if entry.kind == "raster":
+            rasters.append(replace(read_raster(card, region.frame), id=name))
+        else:
+            vectors.append(replace(read_vector(card, region.frame.crs, log=results.log), id=name))
+    if study.file.generated.land is not None:
+        from layers.generated.land import generate_land
+        from layers.generated.profiles import land_profile
+
+        vectors += generate_land(
+            region.districts,
+            seed=study.file.study.seed,
+            profile=land_profile(study.file.generated.land.profile),
+            progress=results.progress,
+        )
+    return Ground(tuple(vectors), tuple(rasters))
+
+
+def compute_weather(results: Results) -> tuple[Weather, ...]:
+    from layers.epw import read_epw
+
+    file = results.study.file
+    cells = [read_epw(results.study.card(cell.source), cell.id, cell.year) for cell in file.weather]
+    if file.generated.weather is not None:
+        cells.append(_generated_weather(results.study))
+    return tuple(cells)
+
+
+def _generated_weather(study: Study) -> Weather:
+    from layers.generated.weather import generate_weather
+
+    spec = study.file.generated.weather
+    assert spec is not None
+    table = pd.read_csv(study.card(spec.normals).path)
+    rows = table[table["place"] == spec.place]
+    first = rows.iloc[0]
+    return generate_weather(
+        rows,
+        cell_id=spec.place,
+        latitude=float(first["lat"]),
+        longitude=float(first["lon"]),
+        altitude_m=float(first["alt_m"]),
+        seed=study.file.study.seed,
+        year=spec.year,
+    )
+
+
+def compute_demand(results: Results) -> Demand | None:
+    file = results.study.file
+    if file.demand is not None:
+        from layers.demand import read_provincial_demand
+
+        title = f"{file.demand.column}: {file.demand.share:g} x {file.demand.growth:g}"
+        return read_provincial_demand(
+            results.study.card(file.demand.source),
+            file.demand.column,
+            file.demand.share,
+            growth=file.demand.growth,
+            title=title,
+        )
+    if file.generated.demand is None:
+        return None
+    from layers.generated.demand import generate_demand
+
+    return generate_demand(peak_mw=file.generated.demand.peak_mw, seed=file.study.seed)
+
+
+# --- siting -----------------------------------------------------------------------------------------------------
+
+
+def study_rules(study: Study) -> tuple[Rule, ...]:
+    from siting.rule_packs import load_rule_pack, rules_for_study
+
+    return rules_for_study(load_rule_pack(study.file.land.rules), pack_entries(study), file=study.shown_path)
+
+
+def compute_land(results: Results) -> LandResult:
+    from siting.host_types import load_host_types
+    from siting.land import evaluate_land
+
+    file, ground = results.study.file, results.get("ground")
+    return evaluate_land(
+        results.get("region"),
+        ground.vectors,
+        ground.rasters,
+        records.host_layers(file),
+        load_host_types(),
+        study_rules(results.study),
+        mapped_by=file.land.mapped_by,
+        co_use=file.land.co_use,
+        progress=results.progress,
+    )
+
+
+def compute_sites(results: Results) -> Sites:
+    from siting.host_types import load_host_types
+    from siting.sites import delineate_sites
+
+    file = results.study.file
+    return delineate_sites(
+        results.get("land"),
+        results.get("region"),
+        load_host_types(),
+        records.host_layers(file),
+        block_km=file.land.block_km,
+        study_code=file.study.code,
+        origins={layer.id: layer.origin for layer in results.get("ground").vectors},
+    )
+
+
+def compute_yields(results: Results) -> YieldResult:
+    from siting.host_types import load_host_types
+
+    from siting.yields import compute_yields as yields_of
+
+    wind = results.study.file.wind
+    return yields_of(
+        results.get("sites").candidates,
+        load_host_types(),
+        results.get("weather"),
+        wind_mean_speed=wind.mean_speed_m_per_s,
+        wind_mean_speed_source=wind.source,
+        progress=results.progress,
+    )
+
+
+def compute_criteria(results: Results) -> pd.DataFrame:
+    """Values of the criteria of every candidate; weights do not enter here, so that a changed weight is cheap."""
+    from siting.criteria import criterion_values
+
+    ground, network = results.get("ground"), results.get("network")
+    stations = _station_layer(network, results.get("region").frame.crs)
+    return criterion_values(
+        results.get("sites").candidates,
+        results.get("yields").yields,
+        (*ground.vectors, stations),
+        ground.rasters,
+        records.criteria(results.study.file),
+    )
+
+
+def _station_layer(network: Network, crs: str) -> VectorLayer:
+    stations = network.stations
+    points = gpd.GeoSeries(gpd.points_from_xy(stations["lon"], stations["lat"]), crs=_WGS84).to_crs(crs)
+    features = gpd.GeoDataFrame(stations[["station_id"]].reset_index(drop=True), geometry=points.to_numpy(), crs=crs)
+    return VectorLayer("stations", features, network.origin)
+
+
+def compute_scores(results: Results) -> pd.DataFrame:
+    from siting.score import score_candidates
+
+    return score_candidates(results.get("criteria"), records.criteria(results.study.file))
+
+
+# --- grid -------------------------------------------------------------------------------------------------------
+
+
+def compute_network(results: Results) -> Network:
+    from study.network import build_network
+
+    return build_network(results)
+
+
+def compute_load_flow(results: Results) -> object:
+    from grid.loadflow import run_load_flow
+
+    return run_load_flow(results.get("network"), records.cases(results.study.file), progress=results.progress)
+
+
+def compute_hosting(results: Results) -> object:
+    from study.connect import hosting_basis
+
+    return hosting_basis(results)
+
+
+def compute_connections(results: Results) -> pd.DataFrame:
+    from study.connect import connections
+
+    return connections(results)
+
+
+def compute_verdicts(results: Results) -> object:
+    from study.connect import verdicts
+
+    return verdicts(results)
+
+
+# --- the graph --------------------------------------------------------------------------------------------------
+
+
+def _slice(*names: str):  # type: ignore[no-untyped-def]
+    """The parts of the study file that a stage depends on, as plain JSON."""
+
+    def config(study: Study) -> object:
+        dump = study.file.model_dump(mode="json")
+        return [dump[name] for name in names]
+
+    return config
+
+
+def _no_sources(study: Study) -> Sequence[str]:
+    return ()
+
+
+def _named(*pick) -> object:  # type: ignore[no-untyped-def]
+    def sources(study: Study) -> Sequence[str]:
+        return sorted({name for one in pick for name in one(study.file) if name})
+
+    return sources
+
+
+def _seed_and(*names: str):  # type: ignore[no-untyped-def]
+    inner = _slice(*names)
+    return lambda study: [study.file.study.seed, study.file.study.code, inner(study)]
+
+
+def _criteria_without_weights(study: Study) -> object:
+    return [c.model_dump(mode="json", exclude={"weight"}) for c in study.file.criteria]
+
+
+def _network_config(study: Study) -> object:
+    folder = study.file.network.folder
+    content = ""
+    if folder:
+        from study.cache import file_digest
+
+        content = file_digest(resolve_path(folder, study.path.parent))
+    return [study.file.study.seed, study.file.network.model_dump(mode="json"), content]
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("region", "区域", "region", (), _LAYERS, _seed_and("region"),
+          _named(lambda f: (f.region.districts, f.region.facts)), compute_region),
+    Stage("ground", "地面图层", "ground layers", ("region",), _LAYERS,
+          lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["land"], _slice("layers")(s)],
+          _named(lambda f: [entry.source for entry in f.layers.values()]), compute_ground),
+    Stage("weather", "气象", "weather", (), _LAYERS,
+          lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["weather"], _slice("weather")(s)],
+          _named(lambda f: [c.source for c in f.weather],
+                 lambda f: [f.generated.weather.normals] if f.generated.weather else []), compute_weather),
+    Stage("demand", "负荷", "demand", (), _LAYERS,
+          lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["demand"], _slice("demand")(s)],
+          _named(lambda f: [f.demand.source] if f.demand else []), compute_demand),
+    Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground"), _SITING,
+          lambda s: [s.file.land.rules, s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
+          _no_sources, compute_land),
+    Stage("sites", "候选场址", "candidate sites", ("region", "ground", "land"), _SITING,
+          lambda s: [s.file.study.code, _slice("land", "hosts")(s)], _no_sources, compute_sites),
+    Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind"),
+          _no_sources, compute_yields),
+    Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
+          _named(lambda f: (f.network.lines_source, f.network.substations_source, f.network.plants_source)),
+          compute_network),
+    Stage("load_flow", "潮流与 N-1", "load flow and N-1", ("network",), _GRID, _slice("cases"),
+          _no_sources, compute_load_flow),
+    Stage("connections", "接入方案", "connections", ("sites", "network"), _GRID, _slice("land"),
+          _no_sources, compute_connections),
+    Stage("hosting", "承载力", "hosting capacity", ("network", "connections"), _GRID, _slice("cases"),
+          _no_sources, compute_hosting),
+    Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
+          _criteria_without_weights, _no_sources, compute_criteria),
+    Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria"), _no_sources, compute_scores),
+    Stage("verdicts", "接纳结论", "verdicts",
+          ("sites", "yields", "network", "connections", "hosting", "scores"), _GRID, _slice("cases"),
+          _no_sources, compute_verdicts),
+)  # fmt: skip

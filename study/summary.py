@@ -1,0 +1,43 @@
+"""What a finished run says on the command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from study.run import Run
+
+
+def summary(run: Run) -> str:
+    """A few lines: where the map and the lists are, what land and network gave, how each case ended."""
+    assert run.folder is not None
+    judged, flow = run.results.get("verdicts"), run.results.get("load_flow")
+    candidates = run.results.get("sites").candidates
+    cached = sum(report.from_cache for report in run.results.reports.values())
+    lines = [
+        f"{run.study}: run {run.run_id} ({cached} of {len(run.results.reports)} stages from the cache)",
+        f"  map    {_shown(run.folder / 'site_map.html')}",
+        f"  list   {_shown(run.folder / 'projects.xlsx')} (also csv, gpkg, geojson)",
+        f"  land   {len(candidates)} candidates, {candidates['capacity_mw'].sum():,.0f} MW",
+        f"  grid   {judged.verdicts['accepted_mw'].sum():,.0f} MW accepted (AC, N-1 secure): {_verdicts(judged.verdicts)}",
+    ]
+    for row in flow.load_flow.itertuples():
+        lines.append(
+            f"  case   {row.case}: {row.status}, losses {row.losses_mw:.1f} MW, V {row.vm_min_pu:.3f}..{row.vm_max_pu:.3f}, "
+            f"loading {row.loading_max_percent:.0f} %; N-1 {row.n_1_outages}: {row.n_1_solved} solved, "
+            f"{row.n_1_split} split, {row.n_1_diverged} diverged, {row.n_1_overloaded} overloaded"
+        )
+    return "\n".join(lines)
+
+
+def _verdicts(verdicts: pd.DataFrame) -> str:
+    counts = verdicts["verdict"].value_counts()
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _shown(path: Path) -> str:
+    """Path relative to the working folder where that is shorter."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
