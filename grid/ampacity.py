@@ -15,8 +15,6 @@ from functools import cache
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from grid.standards_tables import conductors, line_types, standard_table
 
@@ -28,7 +26,6 @@ AC_DC_RATIO = 1.02
 """R_ac / R_dc at 50 Hz of the listed conductors (skin effect and steel core), an engineering value."""
 REFERENCE_SEASON = "summer"
 _ZERO_C_K = 273.15
-_FALLBACK_CONDUCTOR = "JL/G1A-400/35"
 
 
 def _convection_ieee738(diameter_m: float, wind_m_per_s: float, surface_c: float, ambient_c: float) -> float:
@@ -39,7 +36,7 @@ def _convection_ieee738(diameter_m: float, wind_m_per_s: float, surface_c: float
     conductivity = 2.424e-2 + 7.477e-5 * film_c - 4.407e-9 * film_c**2
     reynolds = diameter_m * density * wind_m_per_s / viscosity
     nusselt = max(1.01 + 1.35 * reynolds**0.52, 0.754 * reynolds**0.6)
-    return nusselt * conductivity * (surface_c - ambient_c)
+    return float(nusselt * conductivity * (surface_c - ambient_c))
 
 
 def _convection_iec61597(diameter_m: float, wind_m_per_s: float, surface_c: float, ambient_c: float) -> float:
@@ -47,7 +44,7 @@ def _convection_iec61597(diameter_m: float, wind_m_per_s: float, surface_c: floa
     film_k = ambient_c + _ZERO_C_K + 0.5 * (surface_c - ambient_c)
     reynolds = 1.644e9 * wind_m_per_s * diameter_m * film_k**-1.78
     nusselt = 0.65 * reynolds**0.2 + 0.23 * reynolds**0.61
-    return 0.02585 * nusselt * (surface_c - ambient_c) * np.pi
+    return float(0.02585 * nusselt * (surface_c - ambient_c) * np.pi)
 
 
 def _convection_gb50545(diameter_m: float, wind_m_per_s: float, surface_c: float, ambient_c: float) -> float:
@@ -56,7 +53,7 @@ def _convection_gb50545(diameter_m: float, wind_m_per_s: float, surface_c: float
     conductivity = 2.42e-2 + 7.0e-5 * film_c
     viscosity = 1.32e-5 + 9.6e-8 * film_c
     reynolds = wind_m_per_s * diameter_m / viscosity
-    return 0.57 * np.pi * conductivity * (surface_c - ambient_c) * reynolds**0.485
+    return float(0.57 * np.pi * conductivity * (surface_c - ambient_c) * reynolds**0.485)
 
 
 _CONVECTION = {"ieee738": _convection_ieee738, "iec61597": _convection_iec61597, "gb50545": _convection_gb50545}
@@ -120,53 +117,44 @@ def ampacity_a(
 
 
 @cache
-def line_type_ampacity_ka(line_type: str, season: str = REFERENCE_SEASON) -> float:
-    """Ampacity of one circuit of a line type [kA] in a season: sub-conductors times the single ampacity.
+def conductor_ampacity_a(conductor: str, conductor_c: float, season: str = REFERENCE_SEASON) -> float:
+    """Ampacity of one sub-conductor [A] in the air, wind and sun of a season.
 
     Raises
     ------
     KeyError
-        If the type or the season is not in the standard tables.
+        If the conductor or the season is not in the standard tables.
     """
-    kind = line_types().loc[line_type]
-    wire = conductors().loc[kind["conductor"]]
-    return (
-        int(kind["bundle"])
-        * _seasonal_ampacity_a(
-            float(wire["diameter_mm"]), float(wire["r20_ohm_per_km"]), float(kind["conductor_max_c"]), season
-        )
-        / 1000
-    )
-
-
-def _seasonal_ampacity_a(diameter_mm: float, r20_ohm_per_km: float, conductor_c: float, season: str) -> float:
-    row = standard_table("seasons").set_index("season").loc[season]
+    wire = conductors().loc[conductor]
+    weather = standard_table("seasons").set_index("season").loc[season]
     return ampacity_a(
-        diameter_mm,
-        r20_ohm_per_km,
+        float(wire["diameter_mm"]),
+        float(wire["r20_ohm_per_km"]),
         conductor_c,
-        float(row["ambient_c"]),
-        wind_m_per_s=float(row["wind_m_per_s"]),
-        sun_w_per_m2=float(row["sun_w_per_m2"]),
+        float(weather["ambient_c"]),
+        wind_m_per_s=float(weather["wind_m_per_s"]),
+        sun_w_per_m2=float(weather["sun_w_per_m2"]),
     )
 
 
 @cache
-def season_rating_factor(season: str, line_type: str = "") -> float:
-    """Rating in ``season`` over the rating in the reference season (summer, 40 degC) [1].
+def line_type_ampacity_ka(line_type: str, season: str = REFERENCE_SEASON) -> float:
+    """Ampacity of one circuit of a line type [kA] in a season: sub-conductors times the single ampacity."""
+    kind = line_types().loc[line_type]
+    single_a = conductor_ampacity_a(str(kind["conductor"]), float(kind["conductor_max_c"]), season)
+    return int(kind["bundle"]) * single_a / 1000
 
-    The factor depends a little on the conductor; a line type that is not listed (a user's own) takes that of
-    the 400/35 conductor at 70 degC.
+
+@cache
+def season_rating_factor(season: str) -> float:
+    """Line rating in ``season`` over the rating in the reference season (summer), from the seasons table.
+
+    The table holds the smallest factor that the heat balance gives over the listed conductors, rounded down, so
+    that one number serves every line, also a user's own type. Transformer ratings are not scaled.
+
+    Raises
+    ------
+    KeyError
+        If the table has no such season.
     """
-    if line_type in line_types().index:
-        return line_type_ampacity_ka(line_type, season) / line_type_ampacity_ka(line_type, REFERENCE_SEASON)
-    wire = conductors().loc[_FALLBACK_CONDUCTOR]
-    diameter, resistance = float(wire["diameter_mm"]), float(wire["r20_ohm_per_km"])
-    return _seasonal_ampacity_a(diameter, resistance, 70.0, season) / _seasonal_ampacity_a(
-        diameter, resistance, 70.0, REFERENCE_SEASON
-    )
-
-
-def season_rating_factors(lines: pd.DataFrame, season: str) -> npt.NDArray[np.float64]:
-    """Factor on ``max_i_ka`` of each row of a lines table, in row order; transformers are not scaled."""
-    return np.array([season_rating_factor(season, kind) for kind in lines["line_type"]], dtype=float)
+    return float(standard_table("seasons").set_index("season")["line_rating_factor"].loc[season])

@@ -27,10 +27,13 @@ TABLE_NAMES = (
 )
 
 
+_TEXT_COLUMNS = ("source", "edition", "confidence", "item", "note")
+
+
 @cache
 def _read(name: str) -> pd.DataFrame:
-    text = {"source": str, "edition": str, "confidence": str, "item": str, "note": str}
-    return pd.read_csv(STANDARDS_FOLDER / f"{name}.csv", dtype=text, keep_default_na=False, encoding="utf-8")
+    path = STANDARDS_FOLDER / f"{name}.csv"
+    return pd.read_csv(path, dtype=dict.fromkeys(_TEXT_COLUMNS, "str"), keep_default_na=False, encoding="utf-8")
 
 
 def standard_table(name: str) -> pd.DataFrame:

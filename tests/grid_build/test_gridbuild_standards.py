@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grid.ampacity import ampacity_a, season_rating_factor
+from grid.ampacity import ampacity_a, conductor_ampacity_a, season_rating_factor
 from grid.line_parameters import bundle_radius_m, line_type_parameters
 from grid.standards_tables import (
     TABLE_NAMES,
@@ -127,11 +127,20 @@ def test_no_current_where_the_air_is_hotter_than_the_conductor():
     assert ampacity_a(26.82, 0.0739, 40, 45) == 0.0
 
 
-def test_season_factor():
-    assert season_rating_factor("summer", "220 kV 2x400/35") == 1.0
-    # 785 A at 25 degC over 579 A at 40 degC
-    assert season_rating_factor("transition", "220 kV 2x400/35") == pytest.approx(785 / 579, rel=0.005)
-    assert season_rating_factor("winter", "somebody's own type") > season_rating_factor("transition", "")
+@pytest.mark.parametrize("season", ["summer", "transition", "winter"])
+def test_season_factor_is_the_smallest_of_the_heat_balances_rounded_down(season):
+    factors = [
+        conductor_ampacity_a(wire, 70.0, season) / conductor_ampacity_a(wire, 70.0) for wire in conductors().index
+    ]
+    assert season_rating_factor(season) == math.floor(min(factors) * 100 + 1e-9) / 100
+
+
+def test_season_factor_by_hand():
+    # smallest conductor: 431 A at 25 degC over 325 A at 40 degC = 1.326
+    assert season_rating_factor("transition") == pytest.approx(1.326, abs=0.01)
+    assert season_rating_factor("summer") == 1.0
+    with pytest.raises(KeyError):
+        season_rating_factor("monsoon")
 
 
 def test_natural_load_matches_the_textbook():
