@@ -470,3 +470,20 @@ def test_geojson_numbers_are_short(files: dict[str, Path]) -> None:
     text = files["geojson"].read_text("utf-8")
     assert '"lcoe_cny_per_kwh": 0.314159,' in text
     assert '"capex_cny": 46800000.0,' in text
+
+
+def test_sites_cut_from_cells_stay_valid_at_seven_decimals(projects: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    """Sites are unions of 30 m cells with holes and corners that touch; rounding must not make them cross."""
+    random = np.random.default_rng(5)
+    sites = []
+    for k in range(3):
+        rows, columns = np.nonzero(random.random((40, 40)) < 0.6)
+        left, bottom = 500_000 + 30.0 * columns + 5_000 * k, 3_700_000 + 30.0 * rows
+        sites.append(shapely.union_all(shapely.box(left, bottom, left + 30, bottom + 30)))
+    cells = gpd.GeoSeries(sites, crs="EPSG:4547").to_crs("EPSG:4326")
+    (path,) = write_projects(projects.set_geometry(cells), tmp_path, ["geojson"])
+    back = pyogrio.read_dataframe(path)
+    assert cells.is_valid.all()
+    assert back.is_valid.all()
+    areas = back.to_crs("EPSG:4547").area
+    np.testing.assert_allclose(areas, [site.area for site in sites], rtol=1e-5)
