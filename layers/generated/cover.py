@@ -21,6 +21,11 @@ from layers.generated.shapes import Shapes, as_shapes
 
 TILE_M = 5_000.0
 
+LATTICE_M = 0.001
+"""Every coordinate lies on this lattice, and so does every overlay. In plain floating point, edges that coincide but
+for the last bit made an overlay drop a hole now and then (seen with GEOS 3.14: one cell of cropland lay over a
+hill)."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -37,7 +42,9 @@ def cut_into_cells(districts: Shapes, tile_m: float = TILE_M) -> Cells:
         left, bottom, right, top = np.floor(np.array(district.bounds) / tile_m)
         columns, rows = np.meshgrid(np.arange(left, right + 1), np.arange(bottom, top + 1))
         x, y = columns.ravel() * tile_m, rows.ravel() * tile_m
-        parts = polygons_only(shapely.intersection(shapely.box(x, y, x + tile_m, y + tile_m), district))
+        parts = polygons_only(
+            shapely.intersection(shapely.box(x, y, x + tile_m, y + tile_m), district, grid_size=LATTICE_M)
+        )
         parts = parts[shapely.area(parts) > 0]
         shapes.append(parts)
         owners.append(np.full(len(parts), number))
@@ -52,6 +59,11 @@ def polygons_only(geometries: object) -> Shapes:
         shapes[i] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
     shapes[shapely.get_dimensions(shapes) < 2] = shapely.Polygon()
     return shapes
+
+
+def on_lattice(shapes: Shapes) -> Shapes:
+    """Shapes with every coordinate on the lattice, still valid."""
+    return polygons_only(shapely.set_precision(shapes, LATTICE_M)) if len(shapes) else shapes
 
 
 def carve(shapes: Shapes, obstacles: Shapes) -> Shapes:
@@ -77,8 +89,8 @@ def _subtract(shapes: Shapes, hit: npt.NDArray[np.int64], obstacles: Shapes) -> 
     touched, starts = np.unique(hit, return_index=True)
     result = shapes.copy()
     for i, group in zip(touched, np.split(obstacles, starts[1:]), strict=True):
-        taken = group[0] if len(group) == 1 else shapely.union_all(group)
-        result[i] = shapely.difference(shapes[i], taken)
+        taken = group[0] if len(group) == 1 else shapely.union_all(group, grid_size=LATTICE_M)
+        result[i] = shapely.difference(shapes[i], taken, grid_size=LATTICE_M)
     return polygons_only(result)
 
 
@@ -87,7 +99,7 @@ def within_cells(shapes: Shapes, cells: Cells) -> tuple[Shapes, npt.NDArray[np.i
     shape, cell = shapely.STRtree(cells.geometry).query(shapes, predicate="intersects")
     order = np.lexsort((cell, shape))
     shape, cell = shape[order], cell[order]
-    pieces = polygons_only(shapely.intersection(shapes[shape], cells.geometry[cell]))
+    pieces = polygons_only(shapely.intersection(shapes[shape], cells.geometry[cell], grid_size=LATTICE_M))
     return pieces, shape, cells.district[cell]
 
 
@@ -129,7 +141,7 @@ class Cover:
             shapely.prepare(polygon)
         across = ~shapely.contains_properly(owner, shapes)
         shapes = shapes.copy()
-        shapes[across] = polygons_only(shapely.intersection(shapes[across], owner[across]))
+        shapes[across] = polygons_only(shapely.intersection(shapes[across], owner[across], grid_size=LATTICE_M))
         self._store(id_, shapes, district, attributes, min_area_m2)
 
     def _store(
@@ -140,6 +152,7 @@ class Cover:
         attributes: pd.DataFrame,
         min_area_m2: float,
     ) -> None:
+        shapes = on_lattice(shapes)
         free = carve_in_turn(carve(shapes, self.taken())) if len(shapes) else shapes
         keep = shapely.area(free) >= min_area_m2
         table = attributes[keep].reset_index(drop=True)

@@ -29,7 +29,7 @@ from layers.generated.cover import (
     carve,
     carve_in_turn,
     cut_into_cells,
-    polygons_only,
+    on_lattice,
     touches,
     within_cells,
 )
@@ -93,7 +93,7 @@ def generate_land(
     _check(districts)
     report = progress or (lambda label, share: None)
     ordered = districts.sort_values("district_code", kind="stable").reset_index(drop=True)
-    shapes = carve_in_turn(polygons_only(shapely.make_valid(ordered.geometry.to_numpy())))
+    shapes = carve_in_turn(on_lattice(shapely.make_valid(ordered.geometry.to_numpy())))
     codes = ordered["district_code"].to_numpy(object)
     people = [
         settlements.district(code, name, polygon, population, profile)
@@ -174,8 +174,9 @@ def _add(cover: Cover, id_: str, shapes: Shapes, number: int, attributes: pd.Dat
 def _add_subsidence(
     cover: Cover, people: list[District], towns: list[pd.DataFrame], seed: int, profile: LandProfile
 ) -> None:
+    built = cover.taken("town", "industrial_estate")
     for number, (d, table) in enumerate(zip(people, towns, strict=True)):
-        basins, lakes = water.subsidence(d, table, seed, profile)
+        basins, lakes = water.subsidence(d, table, built, seed, profile)
         names = pd.DataFrame(
             {"name": pd.Series([f"{d.name}采煤沉陷区{i + 1}" for i in range(len(basins))], dtype=object)}
         )
@@ -255,7 +256,7 @@ def _add_red_lines(cover: Cover, people: list[District], rivers: pd.DataFrame, s
     shapes = np.concatenate([reaches, *(p for p, _ in patches)])
     table = pd.concat([names, *(n for _, n in patches)], ignore_index=True)
     whole = Cells(cover.districts, np.arange(len(cover.districts)))
-    pieces, source, district = within_cells(carve_in_turn(shapes), whole)
+    pieces, source, district = within_cells(carve_in_turn(on_lattice(shapes)), whole)
     keep = shapely.area(pieces) > 100.0
     table = table.iloc[source[keep]].reset_index(drop=True)
     table.insert(0, "district_code", cover.codes[district[keep]].astype(object))
@@ -270,7 +271,7 @@ def _add_basic_farmland(cover: Cover, people: list[District], seed: int, profile
         grounds = as_shapes(towns.loc[towns["district_code"] == d.code].geometry.to_numpy())
         crop_m2 = float(own.geometry.area.sum())
         reserve = woods.farmland_reserve(d, grounds, crop_m2, max(crop_m2 / d.area_m2, 0.05), seed, profile)
-        kept = carve(as_shapes(own.geometry.to_numpy()), reserve)
+        kept = carve(as_shapes(own.geometry.to_numpy()), on_lattice(reserve))
         keep = shapely.area(kept) > 500.0
         parts.append(gpd.GeoDataFrame(own.loc[keep, ["district_code"]], geometry=kept[keep], crs=cover.crs))
     cover.layers["basic_farmland"] = parts

@@ -102,10 +102,12 @@ def lies_in_coalfield(code: str, seed: int, profile: LandProfile) -> bool:
     return bool(generator(seed, code, "coalfield").uniform() < profile.coalfield_chance)
 
 
-def subsidence(d: District, towns: pd.DataFrame, seed: int, profile: LandProfile) -> tuple[Shapes, Shapes]:
+def subsidence(
+    d: District, towns: pd.DataFrame, built: Shapes, seed: int, profile: LandProfile
+) -> tuple[Shapes, Shapes]:
     """Basins over mined-out coal and the water that stands in their middle (same order; water within basin).
 
-    Basins lie in groups (one group is one mine), away from the county seat.
+    Basins lie in groups (one group is one mine), away from the county seat and from the ground ``built`` upon.
     """
     if not lies_in_coalfield(d.code, seed, profile):
         return as_shapes([]), as_shapes([])
@@ -124,6 +126,7 @@ def subsidence(d: District, towns: pd.DataFrame, seed: int, profile: LandProfile
     tries = tries[shapely.contains_xy(d.polygon, tries[:, 0], tries[:, 1])]
     tries = tries[clear_of(tries, as_shapes(shapely.boundary(d.polygon)), 0.4 * apart)]
     tries = tries[np.hypot(*(tries - seat).T) > away]
+    tries = tries[clear_of(tries, built, 0.45 * apart)]
     centres = tries[thin(tries, apart)][:count]
     if not len(centres):
         centres = scatter(d.polygon, 1, rng)

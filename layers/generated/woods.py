@@ -61,7 +61,7 @@ def _united(cells: Shapes, points: Floats, chosen: npt.NDArray[np.bool_], block_
     _, group = np.unique(block, axis=0, return_inverse=True)
     members = cells[chosen]
     return (
-        as_shapes([shapely.union_all(members[group == g]) for g in range(group.max() + 1)])
+        as_shapes([shapely.coverage_union_all(members[group == g]) for g in range(group.max() + 1)])
         if len(group)
         else as_shapes([])
     )
