@@ -219,7 +219,7 @@ def without_private_paths(text: str) -> str:
     Addresses (``https://…``), units (``MW/km2``) and relative paths stay as they are.
     """
     for root in _private_roots():
-        text = text.replace(root + os.sep, "…/").replace(root, "…")
+        text = re.sub(rf"(?<![A-Za-z0-9_.]){re.escape(root)}(?![A-Za-z0-9_-]|\.\w)", "…", text)
     return _PRIVATE_PATH.sub(lambda match: f"…/{match[1] or match[2] or ''}", text)
 
 

@@ -164,6 +164,13 @@ def test_home_and_working_folder_never_stand_in_a_manifest(
     assert read_manifest(run).inputs[0].shown_path == "…/c.tif"
 
 
+def test_a_folder_whose_name_goes_on_is_not_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/li")
+    assert without_private_paths("在/home/li/a b") == "在…/a b"
+    assert without_private_paths("see /home/li.") == "see …."
+    assert without_private_paths("/home/liming/x.tif and ./home/li") == "…/x.tif and ./home/li"
+
+
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", "", "a\\b", "C:x", "a\nb", "\udcff", MANIFEST_NAME]
 )
