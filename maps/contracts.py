@@ -85,7 +85,8 @@ class SiteMapInput:
     district_code, name_zh, name_en, geometry; ``substations``: :data:`grid.contracts.SUBSTATIONS` plus lon, lat;
     ``lines``: columns line_id, name_zh, name_en, vn_kv, length_km, line_type, origin, geometry (LineString);
     ``branch_state`` and ``load_flow`` follow the contracts of :mod:`grid`; ``targets``: :data:`TARGETS`;
-    ``host_types``: columns host_type, label_zh, label_en, colour; ``land_states``: siting's STATES table.
+    ``host_types``: columns host_type, label_zh, label_en, colour; ``land_states``: siting's STATES table;
+    ``upgrades``: grid's UPGRADES table, whose words then stand for the ids of measures in stations' popups.
     """
 
     study: str
@@ -104,3 +105,4 @@ class SiteMapInput:
     sources: tuple[SourceCard, ...]
     assumptions: tuple[Assumption, ...]
     language: str = "zh"
+    upgrades: pd.DataFrame | None = None

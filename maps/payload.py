@@ -1,0 +1,314 @@
+"""What the page's script draws from: plain lists of numbers and words, made from the tables of a map's input.
+
+Everything here is data, never markup: the script puts it into the page as text. NaN becomes ``null``, which the
+page shows as a dash. A name is a pair ``[zh, en]``. Positions are ``[lon, lat]`` in shapes (as in GeoJSON) and
+``[lat, lon]`` in points (as in Leaflet).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from maps.bilingual import labels
+from maps.contracts import SiteMapInput
+from maps.geometry import (
+    DECIMALS,
+    label_point,
+    line_positions,
+    polygon_positions,
+    simplify,
+    simplify_together,
+)
+from maps.style import MapStyle, grade_of
+
+Json = dict[str, Any]
+
+_LABELS_FOR_SCRIPT = ("verdict.", "limit.", "origin.", "status.", "ui.", "case.", "popup.", "project.")
+
+
+def build_payload(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> Json:
+    """Everything the page's script needs, in an order that depends on the input only."""
+    return {
+        "language": data.language,
+        "title": [data.title_zh, data.title_en],
+        "labels": {key: [text.zh, text.en] for key, text in labels().items() if key.startswith(_LABELS_FOR_SCRIPT)},
+        "style": _style(style),
+        "bounds": _bounds(data),
+        "cases": _cases(data),
+        "hosts": [
+            {"id": row.host_type, "name": [row.label_zh, row.label_en], "colour": row.colour}
+            for row in rows(shown_hosts(data))
+        ],
+        "districts": _districts(data, tolerance_m),
+        "elements": _element_names(data),
+        "upgrades": _upgrade_names(data),
+        "candidates": _candidates(data, tolerance_m),
+        "stations": _stations(data, style),
+        "lines": _lines(data, style, tolerance_m),
+    }
+
+
+def to_script_json(payload: Json) -> str:
+    """JSON that may stand inside a script element: nothing in it ends the element or starts another."""
+    words = json.dumps(payload, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        words = words.replace(character, f"\\u{ord(character):04x}")
+    return words
+
+
+def shown_hosts(data: SiteMapInput) -> pd.DataFrame:
+    """Host types that some candidate has, in the order of ``host_types``."""
+    hosts: pd.DataFrame = data.host_types[data.host_types["host_type"].isin(data.projects["host_type"])]
+    return hosts
+
+
+def rows(frame: pd.DataFrame) -> Iterable[Any]:
+    """Rows of a table in order, columns as attributes."""
+    return frame.itertuples(index=False)
+
+
+def voltages(kv: Iterable[float]) -> list[float]:
+    """Voltage levels that occur, highest first."""
+    return sorted({float(level) for level in kv}, reverse=True)
+
+
+def number(value: Any, digits: int = 3) -> float | int | None:
+    """A rounded number, whole where it is whole; None where it is not known."""
+    if value is None or pd.isna(value):
+        return None
+    rounded = round(float(value), digits)
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _style(style: MapStyle) -> Json:
+    return {
+        "verdicts": {v.verdict: {"colour": v.colour, "fill": v.fill} for v in style.verdicts},
+        "loading": [[grade.lower, grade.colour] for grade in style.loading_percent],
+        "headroom": [[grade.lower, grade.colour] for grade in style.headroom_mw],
+        "unknown": style.unknown,
+        "all_station_names_from_zoom": style.all_station_names_from_zoom,
+        "high_station_names_from_kv": style.high_station_names_from_kv,
+        "list_limit": style.list_limit,
+    }
+
+
+def _bounds(data: SiteMapInput) -> list[list[float]]:
+    """South-west and north-east corner [lat, lon] of the districts, or of whatever else there is."""
+    boxes = [frame.total_bounds for frame in (data.districts, data.projects, data.lines) if len(frame)]
+    if not boxes and len(data.substations):
+        places = data.substations
+        boxes = [np.array([places["lon"].min(), places["lat"].min(), places["lon"].max(), places["lat"].max()])]
+    west, south, east, north = boxes[0] if boxes else (73.0, 18.0, 135.0, 54.0)
+    return [[round(float(south), DECIMALS), round(float(west), DECIMALS)],
+            [round(float(north), DECIMALS), round(float(east), DECIMALS)]]  # fmt: skip
+
+
+def _cases(data: SiteMapInput) -> list[Json]:
+    summaries = {row.case: row for row in rows(data.load_flow)}
+    return [
+        {
+            "id": case.id,
+            "name": [case.label_zh, case.label_en],
+            "pv_share": number(case.pv_share),
+            "wind_share": number(case.wind_share),
+            "summary": _case_summary(summaries.get(case.id)),
+        }
+        for case in data.cases
+    ]
+
+
+def _case_summary(row: Any) -> Json | None:
+    if row is None:
+        return None
+    return {
+        "status": row.status,
+        "detail": row.detail,
+        "load_mw": number(row.load_mw, 1),
+        "infeed_mw": number(row.infeed_mw, 1),
+        "losses_mw": number(row.losses_mw, 1),
+        "loading_max_percent": number(row.loading_max_percent, 1),
+        "loading_max_element": row.loading_max_element,
+        "vm_min_pu": number(row.vm_min_pu),
+        "vm_max_pu": number(row.vm_max_pu),
+        "n_1": {
+            "total": int(row.n_1_outages),
+            "solved": int(row.n_1_solved),
+            "split": int(row.n_1_split),
+            "diverged": int(row.n_1_diverged),
+            "overloaded": int(row.n_1_overloaded),
+        },
+    }
+
+
+def _districts(data: SiteMapInput, tolerance_m: float) -> list[Json]:
+    frame = data.districts
+    shapes = simplify_together(frame.geometry.to_numpy(), tolerance_m)
+    return [
+        {
+            "code": row.district_code,
+            "name": [row.name_zh, row.name_en],
+            "at": label_point(row.geometry),
+            "shape": polygon_positions(shape),
+        }
+        for row, shape in zip(rows(frame), shapes, strict=True)
+    ]
+
+
+def _element_names(data: SiteMapInput) -> dict[str, list[str]]:
+    """Names for the ids of lines and buses; a transformer is shown by its id."""
+    names = {row.line_id: [row.name_zh, row.name_en] for row in rows(data.lines)}
+    for row in rows(data.substations):
+        names[row.bus_id] = [f"{row.name_zh} {row.vn_kv:g} kV", f"{row.name_en} {row.vn_kv:g} kV"]
+    return names
+
+
+def _upgrade_names(data: SiteMapInput) -> dict[str, list[str]]:
+    """Measures in words, from the table of measures or from a candidate that tells them."""
+    if data.upgrades is not None:
+        return {row.upgrade_id: [row.description_zh, row.description_en] for row in rows(data.upgrades)}
+    told = data.projects[data.projects["upgrade_id"] != ""].drop_duplicates("upgrade_id")
+    return {row.upgrade_id: [row.upgrade_zh, row.upgrade_en] for row in rows(told)}
+
+
+# One candidate is one list in this order; ``shape`` is appended as the last item.
+CANDIDATE_FIELDS: tuple[tuple[str, int | None], ...] = (
+    ("order", 0),
+    ("candidate_id", None),
+    ("name_zh", None),
+    ("name_en", None),
+    ("host_type", None),
+    ("district_zh", None),
+    ("district_en", None),
+    ("lon", DECIMALS),
+    ("lat", DECIMALS),
+    ("area_m2", 0),
+    ("capacity_mw", 2),
+    ("grid_capacity_mw", 2),
+    ("specific_yield_kwh_per_kw", 0),
+    ("energy_mwh", 0),
+    ("lcoe_cny_per_kwh", 4),
+    ("score", 3),
+    ("station_zh", None),
+    ("station_en", None),
+    ("connection_kv", 1),
+    ("connection_km", 2),
+    ("n_0_alone_mw", 1),
+    ("n_1_alone_mw", 1),
+    ("accepted_mw", 2),
+    ("verdict", None),
+    ("binding_case", None),
+    ("binding_element", None),
+    ("binding_outage", None),
+    ("upgrade_id", None),
+    ("reason_zh", None),
+    ("reason_en", None),
+    ("origin", None),
+)
+
+
+def _candidates(data: SiteMapInput, tolerance_m: float) -> Json:
+    frame = data.projects
+    columns = [_column(frame[name], digits) for name, digits in CANDIDATE_FIELDS]
+    shapes = simplify(frame.geometry.to_numpy(), tolerance_m)
+    return {
+        "fields": [*(name for name, _ in CANDIDATE_FIELDS), "shape"],
+        "rows": [[*values, polygon_positions(shape)] for *values, shape in zip(*columns, shapes, strict=True)],
+    }
+
+
+def _column(values: pd.Series[Any], digits: int | None) -> list[Any]:
+    if digits is None:
+        return [str(value) for value in values]
+    return [number(value, digits) for value in values]
+
+
+def _stations(data: SiteMapInput, style: MapStyle) -> list[Json]:
+    """One entry a station with all its buses, highest voltage first."""
+    districts = {row.district_code: [row.name_zh, row.name_en] for row in rows(data.districts)}
+    stations = [
+        _station(buses.sort_values("vn_kv", ascending=False, kind="stable"), districts, style)
+        for _, buses in data.substations.groupby("station_id", sort=True)
+    ]
+    return sorted(stations, key=lambda station: (-station["kv"], station["id"]))
+
+
+def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapStyle) -> Json:
+    top = buses.iloc[0]
+    remaining = buses["remaining_n_1_mw"].max(skipna=True)
+    return {
+        "id": str(top["station_id"]),
+        "name": [str(top["name_zh"]), str(top["name_en"])],
+        "kv": float(top["vn_kv"]),
+        "at": [round(float(top["lat"]), DECIMALS), round(float(top["lon"]), DECIMALS)],
+        "district": districts.get(top["district_code"], [str(top["district_code"])] * 2),
+        "origin": str(top["origin"]),
+        "size": style.voltage(float(top["vn_kv"])).size_px,
+        "grade": grade_of(number(remaining), style.headroom_mw),
+        "buses": [
+            {
+                "kv": number(bus.vn_kv),
+                "mva": number(bus.transformer_mva, 1),
+                "n_0": number(bus.n_0_mw, 1),
+                "n_1": number(bus.n_1_mw, 1),
+                "accepted": number(bus.accepted_mw, 1),
+                "remaining": number(bus.remaining_n_1_mw, 1),
+                "limit": bus.limit,
+                "case": bus.binding_case,
+                "element": bus.binding_element,
+                "outage": bus.binding_outage,
+                "upgrade": bus.upgrade_id,
+                "after": number(bus.n_1_after_upgrade_mw, 1),
+            }
+            for bus in rows(buses)
+        ],
+    }
+
+
+def _lines(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> list[Json]:
+    """One entry a route; circuits drawn on one route share it, so that none hides another."""
+    states = _line_states(data)
+    routes: dict[str, Json] = {}
+    shapes = simplify(data.lines.geometry.to_numpy(), tolerance_m)
+    nothing = [[None, None]] * len(data.cases)
+    for row, shape in zip(rows(data.lines), shapes, strict=True):
+        path = line_positions(shape)
+        kv = float(row.vn_kv)
+        route = routes.setdefault(
+            f"{kv:g} {_route_key(path)}",
+            {"kv": kv, "width": style.voltage(kv).width_px, "shape": path, "circuits": []},
+        )
+        route["circuits"].append(
+            {
+                "id": row.line_id,
+                "name": [row.name_zh, row.name_en],
+                "km": number(row.length_km, 2),
+                "type": row.line_type,
+                "origin": str(row.origin),
+                "states": states.get(row.line_id, nothing),
+            }
+        )
+    return sorted(routes.values(), key=lambda route: (route["kv"], route["circuits"][0]["id"]))
+
+
+def _route_key(path: list[list[list[float]]]) -> str:
+    """The same for a route drawn in either direction."""
+    backwards = [part[::-1] for part in path[::-1]]
+    return min(json.dumps(path), json.dumps(backwards))
+
+
+def _line_states(data: SiteMapInput) -> dict[str, list[Sequence[float | int | None]]]:
+    """[loading in percent, power in MW] of each line in each case, in the order of ``cases``."""
+    lines = data.branch_state[data.branch_state["kind"] == "line"]
+    place = {case.id: index for index, case in enumerate(data.cases)}
+    states: dict[str, list[Sequence[float | int | None]]] = {}
+    for row in rows(lines):
+        if row.case not in place:
+            continue
+        line = states.setdefault(row.element, [[None, None] for _ in data.cases])
+        line[place[row.case]] = [number(row.loading_percent, 1), number(row.p_from_mw, 1)]
+    return states

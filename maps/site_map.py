@@ -1,0 +1,155 @@
+"""The site map: one Folium page, in Chinese and English, that opens from a file without a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from layers.contracts import Datum
+from maps import panels
+from maps.bilingual import Text, both, label, safe
+from maps.checks import check_input
+from maps.contracts import SiteMapInput
+from maps.payload import build_payload, rows, shown_hosts, to_script_json, voltages
+from maps.style import MapStyle, map_style
+
+if TYPE_CHECKING:
+    import folium
+
+TOLERANCE_M = 15.0
+
+
+@dataclass(frozen=True)
+class BaseTiles:
+    """Optional background pictures from a server; a map without them needs no network.
+
+    ``url`` is a Leaflet template such as ``https://host/{z}/{x}/{y}.png``. ``datum`` is shown in the layer list:
+    the map's own shapes are WGS-84, and on GCJ-02 or BD-09 tiles they stand some hundred metres off.
+    """
+
+    url: str
+    name_zh: str
+    name_en: str
+    datum: Datum
+    attribution: str
+    max_zoom: int = 18
+
+
+def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles: BaseTiles | None = None) -> str:
+    """Draw a site map as one HTML page.
+
+    The page holds its scripts, styles and data; with ``tiles`` None (the default) it contains no address that a
+    browser would fetch, and its content security policy forbids fetching. The same input gives the same bytes.
+
+    Parameters
+    ----------
+    data : SiteMapInput
+        What to draw; positions on WGS-84 (EPSG:4326).
+    tolerance_m : float, default 15
+        Outlines are simplified by at most about this distance on the ground [m]; 0 keeps every corner.
+    tiles : BaseTiles, optional
+        Background pictures from a server, off in the layer list until a reader asks for them.
+
+    Returns
+    -------
+    str
+        The page. Unknown values (NaN) are shown as a dash, never as zero.
+
+    Raises
+    ------
+    layers.tables.ContractError
+        When the input breaks a contract (columns, datum, host types, colours), with every fault.
+    ValueError
+        For a negative tolerance.
+    """
+    from maps.page import OfflinePage, PageParts
+
+    check_input(data)
+    style = map_style()
+    page = OfflinePage(
+        PageParts(
+            title=Text(data.title_zh, data.title_en),
+            language=data.language,
+            head=panels.head(data),
+            banner=panels.banner(data),
+            legend=panels.legend(data, style),
+            side=_side(data, tolerance_m),
+            attribution=panels.attribution(data, tiles.attribution if tiles else ""),
+            payload=to_script_json(build_payload(data, style, tolerance_m)),
+            images_from="https:" if tiles else "",
+        )
+    )
+    page.add_child(_folium_map(data, style, tiles))
+    return page.render()
+
+
+def write_site_map(
+    data: SiteMapInput, path: Path, *, tolerance_m: float = TOLERANCE_M, tiles: BaseTiles | None = None
+) -> None:
+    """Write :func:`draw_site_map` to ``path`` as UTF-8 with plain line ends."""
+    path.write_text(draw_site_map(data, tolerance_m=tolerance_m, tiles=tiles), encoding="utf-8", newline="\n")
+
+
+def _side(data: SiteMapInput, tolerance_m: float) -> str:
+    return panels.tabs(
+        [
+            ("layers", panels.layer_choices(data)),
+            ("projects", panels.project_list()),
+            ("targets", panels.targets(data) + panels.land(data)),
+            ("data", panels.data_notes(data, tolerance_m)),
+        ]
+    )
+
+
+def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) -> folium.Map:
+    """Folium's map, layer groups and layer control; the page's script fills the groups from the shared data."""
+    import folium
+
+    from maps.page import OfflineMap
+    from maps.start import StartScript
+
+    drawn = OfflineMap(
+        location=[0.0, 0.0],
+        zoom_start=4,
+        tiles=None,
+        zoom_control=False,
+        attribution_control=False,
+        zoom_snap=0.25,
+        zoom_delta=0.5,
+        min_zoom=4,
+        max_zoom=18,
+    )
+    if tiles is not None:
+        folium.TileLayer(
+            tiles=tiles.url, attr=safe(tiles.attribution), name=_tiles_name(tiles), overlay=True, show=False,
+            max_zoom=tiles.max_zoom,
+        ).add_to(drawn)  # fmt: skip
+    groups: list[tuple[str, int, folium.FeatureGroup]] = []
+
+    def group(kind: str, index: int, name: str) -> None:
+        layer = folium.FeatureGroup(name=name)
+        layer.add_to(drawn)
+        groups.append((kind, index, layer))
+
+    group("districts", 0, f'<i class="area"></i>{both(label("layers.districts"))}')
+    for i, host in enumerate(rows(shown_hosts(data))):
+        name = both(Text(host.label_zh, host.label_en))
+        group("host", i, f'<i class="dot" style="--c:{host.colour}" data-group="{i}"></i>{name}')
+    for i, kv in enumerate(voltages(data.lines["vn_kv"])):
+        width = style.voltage(kv).width_px
+        group("lines", i, f'<i class="line" style="--w:{width}px"></i>{both(label("layers.lines"))} {kv:g} kV')
+    tops = data.substations.groupby("station_id")["vn_kv"].max()
+    for i, kv in enumerate(voltages(tops)):
+        size = style.voltage(kv).size_px
+        group("stations", i, f'<i class="station" style="--s:{size}px"></i>{both(label("layers.stations"))} {kv:g} kV')
+    control = folium.LayerControl(collapsed=False, position="topright")
+    control.add_to(drawn)
+    StartScript(control, groups).add_to(drawn)
+    return drawn
+
+
+def _tiles_name(tiles: BaseTiles) -> str:
+    name = both(Text(tiles.name_zh, tiles.name_en))
+    shifted = "" if tiles.datum in ("wgs84", "cgcs2000") else f" · {both(label('layers.shifted'))}"
+    return f'<i class="area"></i>{both(label("layers.basemap"))} {name} ({safe(tiles.datum.upper())}{shifted})'
