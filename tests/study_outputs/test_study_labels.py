@@ -75,3 +75,13 @@ def test_definitions_hold_unit_meanings_and_codes_of_every_column() -> None:
     assert row["meaning_zh"] == "光伏为直流侧，风电为交流侧"
     verdict = dictionary[(dictionary["table"] == "projects") & (dictionary["column"] == "verdict")].iloc[0]
     assert "connect = 可接入 /" in verdict["values"]
+
+
+def test_list_and_map_call_and_colour_a_verdict_the_same() -> None:
+    bilingual = pytest.importorskip("maps.bilingual", reason="the site map is not there yet")
+    style = pytest.importorskip("maps.style", reason="the site map is not there yet").map_style()
+    for column in ("verdict", "limit", "origin"):
+        for label in value_labels(column):
+            on_map = bilingual.label(f"{column}.{label.value}")
+            assert (label.label_zh, label.label_en) == (on_map.zh, on_map.en)
+    assert {v.verdict: v.colour for v in style.verdicts} == {v.value: v.colour for v in value_labels("verdict")}
