@@ -45,11 +45,17 @@ class HostType:
     """Larger contiguous areas are cut into sites of about equal size below this."""
     ledger_priority: int
     """Lower number takes a disputed square metre first."""
+    group_distance_m: float
+    """Parts nearer than this to each other form one site (ponds behind their dikes)."""
     pv_variant: str
     """Row of ``pv_variants.csv``; empty for wind."""
     colour: str
     source: str
     confidence: Confidence
+    group_distance_m: float = 0.0
+    """Patches with a gap of at most this width (dikes, tracks) form one site."""
+    abbreviation: str = ""
+    """Middle part of a candidate id; the host type id where empty."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,8 @@ class HostLand:
     eligible: npt.NDArray[np.uint16]
     unknown: npt.NDArray[np.uint16]
     owned: npt.NDArray[np.uint16]
+    origin: Origin = Origin.ASSUMED
+    """How the host layers came to be; the weakest origin where several layers carry the type."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +238,25 @@ class Criterion:
     worst: float
     best: float
 
+
+CRITERION_VALUES = Table(
+    "criterion_values",
+    "Value of each criterion for each candidate, one row a pair.",
+    {
+        "candidate_id": column(str, "", "candidate"),
+        "criterion": column(str, "", "criterion id"),
+        "value": column(float, "", "in the criterion's own unit; NaN where not known", nullable=True),
+    },
+)
+
+STABILITY = Table(
+    "rank_stability",
+    "How often each candidate stays among the first when the weights vary.",
+    {
+        "candidate_id": column(str, "", "candidate", unique=True),
+        "top_share": column(float, "1", "share of the weight draws; NaN where unknown", nullable=True, ge=0, le=1),
+    },
+)
 
 SCORES = Table(
     "scores",
