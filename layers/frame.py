@@ -103,6 +103,10 @@ class Frame:
         rows, cols = tile.shape
         return Frame(self.crs, r, self.left + tile.col0 * r, self.top - tile.row0 * r, rows, cols)
 
+    def part_origin(self, row: int, col: int) -> tuple[float, float]:
+        """(left, top) of a cell in metres."""
+        return self.left + col * self.resolution_m, self.top - row * self.resolution_m
+
     def tiles(self, size: int = 1024) -> Iterator[Tile]:
         """Tiles of at most ``size`` x ``size`` cells, row by row; every cell lies in exactly one."""
         for row0 in range(0, self.height, size):
