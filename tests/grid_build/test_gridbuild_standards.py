@@ -165,7 +165,9 @@ def test_transformers_of_one_pair_of_levels_share_vector_group_and_ratio():
 def test_limits_by_level():
     assert voltage_band(220, "normal") == (1.0, 1.10)
     assert voltage_band(66, "normal") == voltage_band(35, "normal")
-    assert voltage_band(1000) == voltage_band(500)
+    assert voltage_band(1000) == voltage_band(500) == (1.0, 1.10)
+    with pytest.raises(KeyError, match="post_fault"):
+        voltage_band(500, "post_fault")
     assert capacity_load_ratio(220, 7) == (1.6, 1.9)
     assert capacity_load_ratio(220, 7.1) == (1.7, 2.0)
     assert capacity_load_ratio(110, 3, "Q/GDW 10738") == (1.6, 1.8)
