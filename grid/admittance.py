@@ -14,7 +14,6 @@ low side also rescales the impedance, as pandapower does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,6 @@ from grid.contracts import Case, Network
 
 BASE_MVA = 100.0
 FREQUENCY_HZ = 50.0
-SEASONS_CSV = Path(__file__).parent / "standards" / "seasons.csv"
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -75,18 +73,6 @@ class GridModel:
 
     def element_index(self, element_id: str) -> int:
         return self.element_ids.index(element_id)
-
-
-def season_line_factor(season: str, path: Path = SEASONS_CSV) -> float:
-    """Line rating of ``season`` as a share of the reference (summer) rating, from the seasons table.
-
-    Raises
-    ------
-    KeyError
-        If the table has no such season.
-    """
-    table = pd.read_csv(path).set_index("season")["line_rating_factor"]
-    return float(table.loc[season])
 
 
 def _line_admittances(network: Network, vn_from_kv: Floats) -> tuple[Complexes, ...]:

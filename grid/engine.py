@@ -28,6 +28,7 @@ from grid.admittance import (
     compile_model,
     operating_point,
 )
+from grid.ampacity import season_rating_factor
 from grid.contracts import Case, Network, Status
 
 TOLERANCE_PU = 1e-9
@@ -64,10 +65,12 @@ class Solution:
     lost_buses: tuple[str, ...]
     fixed_reactive: tuple[str, ...]
     """Buses whose generators stand at a reactive limit and no longer hold the voltage."""
+    fixed_reactive_mvar: tuple[float, ...]
+    """At which reactive output they stand, same order."""
 
     @property
     def voltage(self) -> Complexes:
-        return self.vm_pu * np.exp(1j * self.va_rad)
+        return np.asarray(self.vm_pu * np.exp(1j * self.va_rad), dtype=np.complex128)
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,19 @@ class Engine:
     network, case
         Tables and operating point.
     line_factor
-        Line rating of the case's season as a share of the reference rating.
+        Line ratings in this case as a share of the reference (summer) ratings; None takes the case's season from
+        the standard tables.
     enforce_reactive_limits
         Turn voltage-holding generators into fixed reactive power at their limits (and back), by re-solving.
     """
 
     def __init__(
-        self, network: Network, case: Case, *, line_factor: float = 1.0, enforce_reactive_limits: bool = True
+        self, network: Network, case: Case, *, line_factor: float | None = None, enforce_reactive_limits: bool = True
     ) -> None:
         self.network = network
         self.case = case
+        if line_factor is None:
+            line_factor = season_rating_factor(case.season)
         self.model: GridModel = compile_model(network, line_factor)
         self.point: OperatingPoint = operating_point(network, case, self.model)
         self.enforce_reactive_limits = enforce_reactive_limits
@@ -134,7 +140,7 @@ class Engine:
             alive[model.element_index(outage)] = False
         voltage = np.full(model.n_bus, np.nan + 0j)
         energised = np.zeros(model.n_bus, dtype=bool)
-        fixed: list[str] = []
+        fixed: list[tuple[str, float]] = []
         details: list[str] = []
         for members in _energised_parts(model, self.point, alive):
             island = self._solve_part(members, alive, extra, start)
@@ -143,8 +149,9 @@ class Engine:
             voltage[members] = island.voltage
             energised[members] = True
             details.append(island.start)
-            fixed += [model.bus_ids[members[i]] for i in np.flatnonzero(np.isfinite(island.q_fixed_mvar))]
-        return self._settle(voltage, energised, alive, extra, "; ".join(details), tuple(fixed))
+            stuck = np.flatnonzero(np.isfinite(island.q_fixed_mvar))
+            fixed += [(model.bus_ids[members[i]], float(island.q_fixed_mvar[i])) for i in stuck]
+        return self._settle(voltage, energised, alive, extra, "; ".join(details), sorted(fixed))
 
     def _solve_part(self, members: Ints, alive: Bools, extra: Floats, start: Complexes | None) -> _Island:
         """Climb the ladder of starts: warm, DC, flat."""
@@ -269,10 +276,17 @@ class Engine:
             lost_generation_mw=0.0,
             lost_buses=(),
             fixed_reactive=(),
+            fixed_reactive_mvar=(),
         )
 
     def _settle(
-        self, voltage: Complexes, energised: Bools, alive: Bools, extra: Floats, start: str, fixed: tuple[str, ...]
+        self,
+        voltage: Complexes,
+        energised: Bools,
+        alive: Bools,
+        extra: Floats,
+        start: str,
+        fixed: list[tuple[str, float]],
     ) -> Solution:
         """Flows, losses and the balance: input = what is still served + what is lost."""
         model, point = self.model, self.point
@@ -312,7 +326,8 @@ class Engine:
             lost_load_mw=float(point.load_mw[lost].sum()),
             lost_generation_mw=float(injection[lost].sum()),
             lost_buses=tuple(model.bus_ids[i] for i in np.flatnonzero(lost)),
-            fixed_reactive=fixed,
+            fixed_reactive=tuple(bus for bus, _ in fixed),
+            fixed_reactive_mvar=tuple(q for _, q in fixed),
         )
 
 

@@ -213,7 +213,8 @@ def random_network(seed: int, n_220: int = 4, n_110: int = 8) -> Network:
             km = float(rng.uniform(5, 25))
             lines.append(line(f"{s}.{k}", f"S{host:03d}/110", f"{s}/110", km, r=0.1, x=0.39, ka=0.5))
         side = "lv" if rng.uniform() < 0.3 else "hv"
-        tap = {"tap_side": side, "tap_pos": float(rng.integers(-3, 3))}
+        pos = float(rng.integers(1, 4))
+        tap = {"tap_side": side, "tap_pos": pos if side == "hv" else -pos}
         units += [unit(f"{s}#{k}", f"{s}/110", f"{s}/10", 50.0, 110.0, 10.5, shift_degree=30.0, **tap) for k in (1, 2)]
         p = float(rng.uniform(15, 45))
         loads.append(load(f"{s}/10", p, 0.25 * p))

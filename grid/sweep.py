@@ -1,0 +1,409 @@
+"""All outages of one case at once: batched AC states with one factored Jacobian per generator mode.
+
+The unknowns of every state are all angles, all magnitudes and the slack power. Loss of a branch changes four rows
+of the Jacobian in four columns, so that its inverse follows from the base case's by a 4 x 4 solve (Woodbury)::
+
+    J_k = J + E_k D_k            E_k picks the rows P_f, P_t, Q_f, Q_t;  D_k acts on th_f, th_t, V_f, V_t
+    J_k^-1 r = y - W_k y[cols]   y = J^-1 r,  W_k = J^-1 E_k (I + D_k J^-1 E_k)^-1 D_k
+
+and one matrix product serves all outages. Newton runs with this fixed Jacobian (a chord) on the exact AC
+mismatch, so the answers are AC answers; what does not converge is tried again with the engine's own Newton.
+
+A bridge's loss is treated as *split* without leaving the batch: the side that keeps an infeed no longer sees the
+branch, the lost side still sees the kept side's voltage and so stays solvable, and is masked from every check.
+
+Reactive limits of generators hold in every state: a set of buses that stand at a limit is a *mode* with its own
+inverse, made when a state first needs it; a converged state whose generators leave their range (or need no longer
+stand at its end) is solved again in the mode it asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.admittance import BASE_MVA, Bools, Complexes, Floats, GridModel, Ints, OperatingPoint
+from grid.contracts import Case, Network, Status
+from grid.engine import Engine, Solution, parts
+from grid.limits import LimitSettings, Rows, effective_limits, nominal_limits, row_values, rows_of
+
+CHORD_TOLERANCE_PU = 1e-6
+"""Largest mismatch of a converged batch state: 1e-6 pu = 0.0001 MVA."""
+CHORD_ITERATIONS = 25
+HOPELESS_PU = 1e4
+REACTIVE_ROUNDS = 8
+REACTIVE_ROOM_MVAR = 1e-3
+SET_POINT_ROOM_PU = 1e-6
+ENOUGH_FAILURES = 3
+"""States without a solution after which a batch is not searched for more: one is enough to end a climb."""
+
+
+ModeKey = tuple[tuple[tuple[int, float], ...], tuple[int, ...]]
+"""((bus, reactive output in Mvar) of generators at a limit), (buses whose angle is held besides the reference)."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What states with the same holders of voltage and angle share."""
+
+    key: ModeKey
+    free_voltage: Bools
+    fixed_angle: Ints
+    """Buses with held angle and free active power besides the reference: infeeds of other parts, cut-off buses."""
+    inverse: Floats
+    """Inverse Jacobian, shape (2 n + 1, 2 n + 1)."""
+    weight: Floats
+    injected_pu: Complexes
+    """Specified injections, shape (buses,)."""
+    correction: Floats
+    """W_k of every scenario, shape (scenarios, 2 n + 1, 4)."""
+
+
+@dataclass(frozen=True)
+class Outages:
+    """Scenario 0 is the intact network; then every branch whose outage has a solution, in branch order."""
+
+    branch: Ints
+    status: tuple[Status, ...]
+    voltage: Complexes
+    """Base states, shape (buses, scenarios)."""
+    dead: Bools
+    """Cut-off buses, shape (buses, scenarios)."""
+    rows: Ints
+    """Changed Jacobian rows P_f, P_t, Q_f, Q_t, which are also the columns th_f, th_t, V_f, V_t; (scenarios, 4)."""
+    sees: Floats
+    """1 where the f side and the t side no longer see the branch, shape (scenarios, 2)."""
+
+
+class Modes:
+    """The modes met so far, made on demand. Order of making does not change any result."""
+
+    def __init__(self, engine: Engine, outages: Outages, base_keys: list[ModeKey]) -> None:
+        self.engine = engine
+        self.outages = outages
+        self.base_keys = base_keys
+        self._made: dict[ModeKey, Mode] = {}
+
+    def of(self, key: ModeKey) -> Mode:
+        if key not in self._made:
+            self._made[key] = _build_mode(self.engine, self.outages, key)
+        return self._made[key]
+
+
+@dataclass(frozen=True)
+class CaseSweep:
+    """One case, ready for batched studies: base states, factored Jacobians and limits of every outage.
+
+    ``diverged`` names the outages without a solution before anything is added: they are insecure, cannot be
+    swept, and forbid a certificate. ``solutions`` are the base states by outage id ('' is the intact network).
+    """
+
+    engine: Engine
+    settings: LimitSettings
+    outages: Outages
+    modes: Modes
+    base_values: Floats
+    nominal: Floats
+    limits: Floats
+    diverged: tuple[str, ...]
+    solutions: dict[str, Solution]
+
+    @property
+    def model(self) -> GridModel:
+        return self.engine.model
+
+    @property
+    def constraint_rows(self) -> Rows:
+        return rows_of(self.engine.model)
+
+    @property
+    def count(self) -> int:
+        return len(self.outages.branch)
+
+    def outage_name(self, scenario: int) -> str:
+        branch = int(self.outages.branch[scenario])
+        return "" if branch < 0 else self.model.element_ids[branch]
+
+
+def build_sweep(network: Network, case: Case, settings: LimitSettings, *, n_1: bool = True) -> CaseSweep | None:
+    """Solve the case and each of its outages by the engine and factor what the batch needs.
+
+    Returns None where the case itself has no solution.
+    """
+    engine = Engine(network, case)
+    model = engine.model
+    base = engine.solve()
+    if base.status is Status.DIVERGED:
+        return None
+    solutions = {"": base}
+    if n_1:
+        for element in model.element_ids:
+            solutions[element] = engine.solve(outage=element, start=base.voltage)
+    diverged = tuple(e for e, s in solutions.items() if s.status is Status.DIVERGED)
+    kept = [e for e in solutions if e not in diverged]
+    branch = np.array([-1 if e == "" else model.element_index(e) for e in kept], dtype=np.int64)
+    outages, modes = _prepare(engine, branch, [solutions[e] for e in kept])
+    values = row_values(model, outages.voltage, outages.branch, outages.dead)
+    nominal = np.repeat(nominal_limits(model, settings, after_outage=True)[:, None], len(kept), axis=1)
+    nominal[:, 0] = nominal_limits(model, settings, after_outage=False)
+    limits = effective_limits(nominal, values, rows_of(model), settings)
+    return CaseSweep(engine, settings, outages, modes, values, nominal, limits, diverged, solutions)
+
+
+def _prepare(engine: Engine, branch: Ints, states: list[Solution]) -> tuple[Outages, Modes]:
+    model = engine.model
+    n, count = model.n_bus, len(branch)
+    dead = np.stack([np.isnan(s.vm_pu) for s in states], axis=1)
+    base = np.where(dead[:, 0], 1.0 + 0j, states[0].voltage)
+    voltage = np.where(dead, base[:, None], np.stack([s.voltage for s in states], axis=1))
+    sees = np.zeros((count, 2))
+    keys: list[ModeKey] = []
+    for k, state in enumerate(states):
+        if branch[k] >= 0:
+            newly_dead = dead[:, k] & ~dead[:, 0]
+            sees[k] = (not newly_dead[model.f[branch[k]]], not newly_dead[model.t[branch[k]]])
+        buses = [model.bus_index(bus) for bus in state.fixed_reactive]
+        stuck = tuple(sorted(zip(buses, state.fixed_reactive_mvar, strict=True)))
+        keys.append((stuck, _other_parts(model, engine.point, int(branch[k]))))
+    place = np.maximum(branch, 0)
+    f, t = model.f[place], model.t[place]
+    rows = np.stack([f, t, n + f, n + t], axis=1)
+    outages = Outages(branch, tuple(s.status for s in states), voltage, dead, rows, sees)
+    return outages, Modes(engine, outages, keys)
+
+
+def _other_parts(model: GridModel, point: OperatingPoint, branch: int) -> tuple[int, ...]:
+    """First infeed of every supplied part that does not hold the reference."""
+    alive = np.arange(model.n_branch) != branch
+    label = parts(model, alive)
+    first: dict[int, int] = {}
+    for bus in np.flatnonzero(point.infeed).tolist():
+        first.setdefault(int(label[bus]), bus)
+    return tuple(sorted(bus for part, bus in first.items() if part != label[point.reference]))
+
+
+def _build_mode(engine: Engine, outages: Outages, key: ModeKey) -> Mode:
+    """Dense inverse Jacobian at the intact network's base state, and every outage's correction to it."""
+    model, point = engine.model, engine.point
+    n, base, dead = model.n_bus, outages.voltage[:, 0], outages.dead[:, 0]
+    stuck, fixed_angle = key
+    held = point.controlled.copy()
+    held[[bus for bus, _ in stuck]] = False
+    held |= dead
+    angle_held = np.union1d(np.array(fixed_angle, dtype=np.int64), np.flatnonzero(dead))
+    weight = point.slack_weight.copy()
+    weight[angle_held] = 0.0
+    if weight.sum() <= 0:
+        weight[point.reference] = 1.0
+    weight /= weight.sum()
+    injected = (point.generation_mw - point.load_mw - 1j * point.load_mvar) / BASE_MVA
+    for bus, q_mvar in stuck:
+        injected[bus] += 1j * q_mvar / BASE_MVA
+
+    current = model.ybus @ base
+    y = model.ybus.toarray()
+    d_angle = 1j * base[:, None] * np.conj(np.diag(current) - y * base[None, :])
+    unit = base / np.abs(base)
+    d_magnitude = base[:, None] * np.conj(y * unit[None, :]) + np.diag(np.conj(current) * unit)
+    jacobian = np.zeros((2 * n + 1, 2 * n + 1))
+    jacobian[:n, :n], jacobian[:n, n : 2 * n] = d_angle.real, d_magnitude.real
+    jacobian[n : 2 * n, :n], jacobian[n : 2 * n, n : 2 * n] = d_angle.imag, d_magnitude.imag
+    jacobian[:n, 2 * n] = -weight
+    jacobian[2 * n, point.reference] = 1.0
+    for i in np.flatnonzero(held):
+        jacobian[n + i] = 0.0
+        jacobian[n + i, n + i] = 1.0
+    for i in angle_held:
+        jacobian[i] = 0.0
+        jacobian[i, i] = 1.0
+    inverse = np.linalg.inv(jacobian)
+    free = ~held
+    free_rows = np.concatenate([~np.isin(np.arange(n), angle_held), free, [True]])
+    change = _branch_change(model, outages) * free_rows[outages.rows][:, :, None]
+    left = np.moveaxis(inverse[:, outages.rows], 1, 0)
+    at_ends = np.take_along_axis(left, outages.rows[:, :, None], axis=1)
+    correction = left @ np.linalg.solve(np.eye(4) + change @ at_ends, change)
+    return Mode(
+        key,
+        free,
+        angle_held,
+        np.asarray(inverse, float),
+        weight,
+        np.asarray(injected, complex),
+        np.asarray(correction, float),
+    )
+
+
+def _branch_change(model: GridModel, outages: Outages) -> Floats:
+    """D_k: derivative of minus the lost branch's flows at its ends, shape (scenarios, 4, 4)."""
+    place = np.maximum(outages.branch, 0)
+    f, t = model.f[place], model.t[place]
+    vf, vt = outages.voltage[f, 0], outages.voltage[t, 0]
+    af, at = np.abs(vf), np.abs(vt)
+    cross_f, cross_t = vf * np.conj(model.yft[place] * vt), vt * np.conj(model.ytf[place] * vf)
+    own_f, own_t = np.conj(model.yff[place]) * af, np.conj(model.ytt[place]) * at
+    ds_f = np.stack([1j * cross_f, -1j * cross_f, 2 * own_f + cross_f / af, cross_f / at], axis=1)
+    ds_t = np.stack([-1j * cross_t, 1j * cross_t, cross_t / af, 2 * own_t + cross_t / at], axis=1)
+    change = -np.stack([ds_f.real, ds_t.real, ds_f.imag, ds_t.imag], axis=1)
+    change[:, [0, 2]] *= outages.sees[:, 0, None, None]
+    change[:, [1, 3]] *= outages.sees[:, 1, None, None]
+    return change
+
+
+def sensitivity(sweep: CaseSweep, bus: int, scenarios: Ints) -> tuple[Floats, Floats]:
+    """Change of angles [rad] and magnitudes [pu] per pu of active injection at ``bus``, shapes (buses, scenarios)."""
+    outages, n = sweep.outages, sweep.model.n_bus
+    moved = np.empty((2 * n + 1, len(scenarios)))
+    keys = [sweep.modes.base_keys[k] for k in scenarios]
+    for mode, states in _by_mode(sweep.modes, keys, np.arange(len(scenarios))):
+        ks = scenarios[states]
+        column = np.zeros(2 * n + 1) if bus in mode.fixed_angle else mode.inverse[:, bus]
+        at_ends = column[outages.rows[ks]]
+        moved[:, states] = column[:, None] - (mode.correction[ks] @ at_ends[:, :, None])[:, :, 0].T
+    return moved[:n], moved[n : 2 * n]
+
+
+def _by_mode(modes: Modes, keys: list[ModeKey], states: Ints) -> list[tuple[Mode, Ints]]:
+    """The states grouped by their mode, in order of first appearance."""
+    groups: dict[ModeKey, list[int]] = {}
+    for state in states.tolist():
+        groups.setdefault(keys[state], []).append(state)
+    return [(modes.of(key), np.array(members)) for key, members in groups.items()]
+
+
+def solve_states(
+    sweep: CaseSweep, added_pu: Floats, scenarios: Ints, angle: Floats, magnitude: Floats
+) -> tuple[Complexes, Bools]:
+    """AC states of some outages under new injections, from starting angles and magnitudes.
+
+    Parameters
+    ----------
+    added_pu
+        New active injections, shape (buses,) or (buses, states).
+    scenarios
+        Index of the outage of each state.
+    angle, magnitude
+        Starts, shape (buses, states).
+
+    Returns
+    -------
+    Complex voltages (buses, states) and whether each state converged to :data:`CHORD_TOLERANCE_PU`, reactive
+    limits included.
+    """
+    added = added_pu if added_pu.ndim == 2 else np.repeat(added_pu[:, None], len(scenarios), axis=1)
+    angle, magnitude = angle.copy(), magnitude.copy()
+    keys = [sweep.modes.base_keys[k] for k in scenarios]
+    done = np.zeros(len(scenarios), dtype=bool)
+    waiting = np.arange(len(scenarios))
+    for _ in range(REACTIVE_ROUNDS):
+        for mode, states in _by_mode(sweep.modes, keys, waiting):
+            done[states] = _chord(sweep, mode, added, scenarios, states, angle, magnitude)
+        waiting = _switch_modes(sweep, keys, scenarios, waiting[done[waiting]], angle, magnitude)
+        done[waiting] = False
+        if not len(waiting):
+            break
+    voltage = magnitude * np.exp(1j * angle)
+    failures = 0
+    for s in np.flatnonzero(~done):
+        solved = _by_engine(sweep, added[:, s], int(scenarios[s]))
+        if solved is None:
+            failures += 1
+            if failures >= ENOUGH_FAILURES:
+                break
+            continue
+        voltage[:, s], done[s] = solved, True
+    return voltage, done
+
+
+def _switch_modes(
+    sweep: CaseSweep, keys: list[ModeKey], scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
+) -> Ints:
+    """Give states whose generators left their reactive range a new mode; return those states."""
+    point = sweep.engine.point
+    limited = np.flatnonzero(point.controlled & ~point.infeed)
+    if not len(limited) or not len(states):
+        return states[:0]
+    ks = scenarios[states]
+    voltage = magnitude[:, states] * np.exp(1j * angle[:, states])
+    power = _drawn_power(sweep, voltage, ks)[limited]
+    q_mvar = power.imag * BASE_MVA + point.load_mvar[limited, None]
+    low, high = point.q_min_mvar[limited, None], point.q_max_mvar[limited, None]
+    over = np.where(q_mvar > high + REACTIVE_ROOM_MVAR, 1, np.where(q_mvar < low - REACTIVE_ROOM_MVAR, -1, 0))
+    lift = magnitude[np.ix_(limited, states)] - point.vm_set_pu[limited, None]
+    dead = sweep.outages.dead[np.ix_(limited, ks)]
+    switched = []
+    for column, state in enumerate(states.tolist()):
+        stuck = dict(keys[state][0])
+        changed = False
+        for row, bus in enumerate(limited.tolist()):
+            if dead[row, column]:
+                continue
+            if bus not in stuck and over[row, column]:
+                stuck[bus] = float((high if over[row, column] > 0 else low)[row, 0])
+                changed = True
+            elif bus in stuck and low[row, 0] < high[row, 0]:
+                at_top = stuck[bus] == high[row, 0]
+                if (at_top and lift[row, column] > SET_POINT_ROOM_PU) or (
+                    not at_top and lift[row, column] < -SET_POINT_ROOM_PU
+                ):
+                    del stuck[bus]
+                    magnitude[bus, state] = point.vm_set_pu[bus]
+                    changed = True
+        if changed:
+            keys[state] = (tuple(sorted(stuck.items())), keys[state][1])
+            switched.append(state)
+    return np.array(switched, dtype=np.int64)
+
+
+def _drawn_power(sweep: CaseSweep, voltage: Complexes, ks: Ints) -> Complexes:
+    """Power that flows from each bus into the network [pu], the lost branch left out, shape (buses, states)."""
+    outages, model = sweep.outages, sweep.model
+    power = voltage * np.conj(model.ybus @ voltage)
+    place, columns = np.maximum(outages.branch[ks], 0), np.arange(len(ks))
+    f, t = model.f[place], model.t[place]
+    vf, vt = voltage[f, columns], voltage[t, columns]
+    power[f, columns] -= vf * np.conj(model.yff[place] * vf + model.yft[place] * vt) * outages.sees[ks, 0]
+    power[t, columns] -= vt * np.conj(model.ytf[place] * vf + model.ytt[place] * vt) * outages.sees[ks, 1]
+    return np.asarray(power, dtype=np.complex128)
+
+
+def _chord(
+    sweep: CaseSweep, mode: Mode, added: Floats, scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
+) -> Bools:
+    """Newton with the fixed Jacobian on the columns ``states`` of ``angle`` and ``magnitude``, in place."""
+    n = sweep.model.n_bus
+    slack = np.zeros(len(states))
+    converged = np.zeros(len(states), dtype=bool)
+    local = np.arange(len(states))
+    for _ in range(CHORD_ITERATIONS):
+        active = states[local]
+        ks = scenarios[active]
+        power = _drawn_power(sweep, magnitude[:, active] * np.exp(1j * angle[:, active]), ks)
+        gap = power - mode.injected_pu[:, None] - added[:, active]
+        mismatch = np.zeros((2 * n + 1, len(ks)))
+        mismatch[:n] = gap.real - mode.weight[:, None] * slack[None, local]
+        mismatch[n : 2 * n] = gap.imag * mode.free_voltage[:, None]
+        mismatch[mode.fixed_angle] = 0.0
+        worst = np.abs(mismatch).max(axis=0)
+        converged[local[worst < CHORD_TOLERANCE_PU]] = True
+        go_on = (worst >= CHORD_TOLERANCE_PU) & (worst < HOPELESS_PU)
+        if not go_on.any():
+            break
+        active, local, ks = active[go_on], local[go_on], ks[go_on]
+        step = mode.inverse @ mismatch[:, go_on]
+        at_ends = step[sweep.outages.rows[ks].T, np.arange(len(ks))]
+        step -= (mode.correction[ks] @ at_ends.T[:, :, None])[:, :, 0].T
+        angle[:, active] -= step[:n]
+        magnitude[:, active] -= step[n : 2 * n]
+        slack[local] -= step[2 * n]
+    return converged
+
+
+def _by_engine(sweep: CaseSweep, added_pu: Floats, scenario: int) -> Complexes | None:
+    """Second opinion on a state that the chord did not reach; None where the engine finds none either."""
+    outage = sweep.outage_name(scenario) or None
+    answer = sweep.engine.solve(added_pu * BASE_MVA, outage, sweep.outages.voltage[:, scenario])
+    if answer.status is Status.DIVERGED:
+        return None
+    return np.where(np.isnan(answer.vm_pu), sweep.outages.voltage[:, scenario], answer.voltage)
