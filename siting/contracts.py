@@ -45,8 +45,6 @@ class HostType:
     """Larger contiguous areas are cut into sites of about equal size below this."""
     ledger_priority: int
     """Lower number takes a disputed square metre first."""
-    group_distance_m: float
-    """Parts nearer than this to each other form one site (ponds behind their dikes)."""
     pv_variant: str
     """Row of ``pv_variants.csv``; empty for wind."""
     colour: str

@@ -11,20 +11,9 @@ import pandas as pd
 import shapely
 
 from layers.contracts import Finding, InputError, RasterLayer, VectorLayer
-from layers.tables import Table, column
-from siting.contracts import Criterion
+from siting.contracts import CRITERION_VALUES, Criterion
 
 Floats = npt.NDArray[np.float64]
-
-CRITERION_VALUES = Table(
-    "criterion_values",
-    "Value of each criterion for each candidate, in the criterion's own unit.",
-    {
-        "candidate_id": column(str, "", "candidate"),
-        "criterion": column(str, "", "criterion id"),
-        "value": column(float, "", "NaN where not known", nullable=True),
-    },
-)
 
 
 def criterion_values(
@@ -34,7 +23,7 @@ def criterion_values(
     rasters: Sequence[RasterLayer],
     criteria: Sequence[Criterion],
 ) -> pd.DataFrame:
-    """Long table of values, see :data:`CRITERION_VALUES`; rows by criterion, then by candidate.
+    """Long table of values, see :data:`siting.contracts.CRITERION_VALUES`; rows by criterion, then by candidate.
 
     Parameters
     ----------
@@ -83,9 +72,9 @@ def _values(
     else:
         kind, _, name = criterion.source.partition(".")
         if kind == "candidate" and name in candidates and pd.api.types.is_numeric_dtype(candidates[name]):
-            return candidates[name].to_numpy(float)
+            return np.asarray(candidates[name], float)
         if kind == "yield" and name in yields and pd.api.types.is_numeric_dtype(yields[name]):
-            return candidates["candidate_id"].map(yields.set_index("candidate_id")[name]).to_numpy(float)
+            return np.asarray(candidates["candidate_id"].map(yields.set_index("candidate_id")[name]), float)
     remedy = "Use yield.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
     message = "the source is not understood, or names what is not there."
     findings.append(

@@ -23,16 +23,15 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from layers.contracts import RasterLayer, Region, VectorLayer
+from layers.contracts import Origin, RasterLayer, Region, VectorLayer
 from layers.frame import Frame, Tile
-from layers.submask import rasterize_submask, setback_geometries
+from layers.submask import FULL, rasterize_submask, setback_geometries
 from siting.contracts import STATES, WATERFALL, HostLand, HostLayer, HostType, LandResult, Rule
 from siting.ledger import assign_owners
 
 Mask = npt.NDArray[np.uint16]
 Progress = Callable[[str, float], None]
 
-FULL = np.uint16(0xFFFF)
 STRIP_ROWS = 256
 _M2_PER_KM2 = 1e6
 
@@ -137,7 +136,7 @@ def evaluate_land(
     hosts = [next(host for host in host_types if host.host_type == name) for name in used]
     shapes = _index(layers, host_layers, rules, mapped_by)
     by_name = {raster.id: raster for raster in rasters}
-    lands = [HostLand(name, *(np.zeros(frame.shape, np.uint16) for _ in range(3))) for name in used]
+    lands = [_no_land(name, frame, _origin(name, host_layers, layers)) for name in used]
     areas = _Areas(used, rules)
     tiles = [Tile(r, min(r + strip_rows, frame.height), 0, frame.width) for r in range(0, frame.height, strip_rows)]
     for number, tile in enumerate(tiles):
@@ -154,6 +153,18 @@ def evaluate_land(
     total = _area(region.mask, region.cell_area_m2 / 16)
     states, waterfall = areas.tables(total)
     return LandResult(frame, tuple(lands), STATES.validate(states), WATERFALL.validate(waterfall))
+
+
+def _no_land(host_type: str, frame: Frame, origin: Origin) -> HostLand:
+    eligible, unknown, owned = (np.zeros(frame.shape, np.uint16) for _ in range(3))
+    return HostLand(host_type, eligible, unknown, owned, origin)
+
+
+def _origin(host_type: str, host_layers: Sequence[HostLayer], layers: Sequence[VectorLayer]) -> Origin:
+    """Weakest origin among the layers that carry a host type."""
+    names = {entry.layer for entry in host_layers if entry.host_type == host_type}
+    weakness = list(Origin)
+    return max((layer.origin for layer in layers if layer.id in names), key=weakness.index)
 
 
 def _index(

@@ -15,7 +15,7 @@ from typing import Any
 
 from layers.contracts import Finding, InputError
 from siting.contracts import Rule
-from siting.host_types import load_host_types, nearest_host_type
+from siting.host_types import load_host_types, nearest_key
 
 RULES_FOLDER = Path(__file__).resolve().parent / "rules"
 
@@ -118,8 +118,8 @@ def _study_rule(pack: RulePack, number: int, entry: PackEntry, file: str, findin
     item = f"row {number} {entry.rule}"
     known = pack.find(entry.rule)
     if known is None and entry.label_en is None:
-        near = nearest_host_type(entry.rule, [rule.id for rule in pack.rules])
-        remedy = f"Did you mean '{near}'?" if near else "Give label_zh, label_en and document for a rule of your own."
+        near = nearest_key(entry.rule, [rule.id for rule in pack.rules])
+        remedy = f"{near} Or give label_zh, label_en and document for a rule of your own."
         findings.append(_fault(file, "rules.unknown", item, entry.rule, f"no such rule in {pack.name}.", remedy))
         return None
     base = known or PackRule(
@@ -160,9 +160,8 @@ def _unknown_hosts(file: str, item: str, hosts: Sequence[str]) -> list[Finding]:
     found = []
     for name in hosts:
         if name not in known:
-            near = nearest_host_type(name, known)
-            remedy = f"Did you mean '{near}'?" if near else f"Known host types: {', '.join(known)}."
-            found.append(_fault(file, "rules.unknown_host", item, name, f"unknown host type '{name}'.", remedy))
+            message = f"unknown host type '{name}'."
+            found.append(_fault(file, "rules.unknown_host", item, name, message, nearest_key(name, known)))
     return found
 
 

@@ -24,7 +24,7 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
     Parameters
     ----------
     values
-        Follows :data:`siting.criteria.CRITERION_VALUES`.
+        Follows :data:`siting.contracts.CRITERION_VALUES`.
     criteria
         Weights must add up to 1.
 
@@ -86,7 +86,7 @@ def rank_stability(
     drawn = weights * factors
     drawn /= drawn.sum(axis=1, keepdims=True)
     score = utility @ drawn.T
-    known = ~np.isnan(score).any(axis=1)
+    known = np.asarray(~np.isnan(score).any(axis=1))
     better = np.argsort(np.argsort(-np.where(known[:, None], score, -1), axis=0, kind="stable"), axis=0)
     share = (better < first).mean(axis=1)
     return pd.Series(np.where(known, share, np.nan), index=pd.Index(ids, name="candidate_id"), name="stays_share")

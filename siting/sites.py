@@ -8,7 +8,7 @@ are one project to the network. Whatever is in no site is in the remainder, by r
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -19,7 +19,7 @@ import shapely
 from rasterio import features
 from scipy import ndimage
 
-from layers.contracts import Finding, InputError, Origin, Region
+from layers.contracts import Finding, InputError, Region
 from layers.frame import Frame
 from siting.contracts import CANDIDATES, REMAINDER, HostLayer, HostType, LandResult, Sites
 from siting.technology_tables import TechnologyTables, load_technology_tables
@@ -55,7 +55,6 @@ def delineate_sites(
     *,
     block_km: float = 15.0,
     study_code: str,
-    origins: Mapping[str, Origin],
     tables: TechnologyTables | None = None,
 ) -> Sites:
     """Candidates of all host types of a study.
@@ -70,8 +69,6 @@ def delineate_sites(
         Side of the blocks that roofs are gathered by; the lattice is that of the CRS, not of the region.
     study_code
         Prefix of the ids.
-    origins
-        How each host layer came to be, by layer id.
 
     Returns
     -------
@@ -95,8 +92,7 @@ def delineate_sites(
             cells = _roof_cells(area, region, block_km)
         else:
             cells, rest = _site_cells(entry.owned, area, host, share, land.frame.resolution_m)
-        own = [origins[e.layer] for e in host_layers if e.host_type == host.host_type]
-        parts.append(_candidates(cells, host, share, region, study_code, str(own[0]), grid_share(host, known)))
+        parts.append(_candidates(cells, host, share, region, study_code, str(entry.origin), grid_share(host, known)))
         remainder += [(host.host_type, reason, km2) for reason, km2 in sorted(rest.items())]
     table = _together(parts, land.frame)
     left = pd.DataFrame(remainder, columns=list(REMAINDER.columns)).astype({"area_km2": float})
@@ -268,13 +264,8 @@ def _ids(cells: _Cells, host: HostType, region: Region, code: str, count: int, d
         anchor = f"{host.host_type}/{int(x[k] // _ANCHOR_M)}/{int(y[k] // _ANCHOR_M)}/{codes[district[k] - 1]}"
         seen[anchor] = seen.get(anchor, 0) + 1
         digest = hashlib.sha256(f"{anchor}/{seen[anchor]}".encode()).hexdigest()[:8]
-        ids[k] = f"{code}-{_abbreviation(host.host_type)}-{digest}"
+        ids[k] = f"{code}-{host.abbreviation or host.host_type}-{digest}"
     return ids
-
-
-def _abbreviation(host_type: str) -> str:
-    """First letters of the words: fish_pond -> FP, rural_roof -> RR."""
-    return "".join(word[0] for word in host_type.split("_")).upper()
 
 
 def _names(district: npt.NDArray[np.object_], label: str, blank: str, area_m2: Floats) -> list[str]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
 
 from layers.contracts import Finding, InputError, SourceCard
+from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
 from study import records
 from study.study_file import Study, nearest, resolve_path
 

@@ -154,7 +154,6 @@ def _point_latest(home: Path, run_id: str) -> None:
 def assemble(study: Study, results: Results) -> SiteMapInput:
     """All that the map and the lists show, out of the stages' results."""
     from siting.host_types import load_host_types
-
     from study.targets import target_table
 
     network, flow = results.get("network"), results.get("load_flow")
@@ -242,7 +241,6 @@ def line_features(network) -> gpd.GeoDataFrame:  # type: ignore[no-untyped-def]
 def write_outputs(study: Study, results: Results, folder: Path) -> None:
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
-
     from study.exports import write_projects, write_table
 
     shown = assemble(study, results)

@@ -55,10 +55,9 @@ def compute_region(results: Results) -> Region:
 
 
 def _generated_region(file: StudyFile) -> Region:
+    from layers.contracts import Origin
     from layers.generated.districts import generate_districts
     from layers.region import build_region
-
-    from layers.contracts import Origin
 
     spec = file.generated.region
     assert spec is not None
@@ -230,13 +229,11 @@ def compute_sites(results: Results) -> Sites:
         records.host_layers(file),
         block_km=file.land.block_km,
         study_code=file.study.code,
-        origins={layer.id: layer.origin for layer in results.get("ground").vectors},
     )
 
 
 def compute_yields(results: Results) -> YieldResult:
     from siting.host_types import load_host_types
-
     from siting.yields import compute_yields as yields_of
 
     wind = results.study.file.wind
@@ -370,7 +367,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground"), _SITING,
           lambda s: [s.file.land.rules, s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
           _no_sources, compute_land),
-    Stage("sites", "候选场址", "candidate sites", ("region", "ground", "land"), _SITING,
+    Stage("sites", "候选场址", "candidate sites", ("region", "land"), _SITING,
           lambda s: [s.file.study.code, _slice("land", "hosts")(s)], _no_sources, compute_sites),
     Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind"),
           _no_sources, compute_yields),

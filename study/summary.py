@@ -21,12 +21,12 @@ def summary(run: Run) -> str:
         f"  map    {_shown(run.folder / 'site_map.html')}",
         f"  list   {_shown(run.folder / 'projects.xlsx')} (also csv, gpkg, geojson)",
         f"  land   {len(candidates)} candidates, {candidates['capacity_mw'].sum():,.0f} MW",
-        f"  grid   {judged.verdicts['accepted_mw'].sum():,.0f} MW accepted (AC, N-1 secure): {_verdicts(judged.verdicts)}",
+        f"  grid   {judged.verdicts['accepted_mw'].sum():,.0f} MW accepted by AC load flow: {_verdicts(judged.verdicts)}",
     ]
     for row in flow.load_flow.itertuples():
         lines.append(
-            f"  case   {row.case}: {row.status}, losses {row.losses_mw:.1f} MW, V {row.vm_min_pu:.3f}..{row.vm_max_pu:.3f}, "
-            f"loading {row.loading_max_percent:.0f} %; N-1 {row.n_1_outages}: {row.n_1_solved} solved, "
+            f"  case   {row.case}: {row.status}, losses {row.losses_mw:.1f} MW, "
+            f"V {row.vm_min_pu:.3f}..{row.vm_max_pu:.3f}, loading {row.loading_max_percent:.0f} %; N-1 {row.n_1_outages}: {row.n_1_solved} solved, "
             f"{row.n_1_split} split, {row.n_1_diverged} diverged, {row.n_1_overloaded} overloaded"
         )
     return "\n".join(lines)

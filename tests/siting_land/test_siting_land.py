@@ -24,10 +24,11 @@ def rule(name: str, on: str, *, setback_m: float = 0.0, applies_to: tuple[str, .
     return Rule(name, name, name, on, applies_to, setback_m=setback_m, **more)  # type: ignore[arg-type]
 
 
-def land_of(layers, rules=(), hosts=(HostLayer("fish_pond", "pond"),), mapped_by=(), where=None, **more) -> LandResult:
-    return evaluate_land(
-        where or region(), layers, more.pop("rasters", ()), hosts, HOSTS, rules, mapped_by=mapped_by, **more
-    )
+FISH_POND = (HostLayer("fish_pond", "pond"),)
+
+
+def land_of(layers, rules=(), hosts=FISH_POND, mapped_by=(), where=None, rasters=(), **more) -> LandResult:
+    return evaluate_land(where or region(), layers, rasters, hosts, HOSTS, rules, mapped_by=mapped_by, **more)
 
 
 def km2(result: LandResult, column: str, host: str = "fish_pond") -> float:
@@ -125,7 +126,7 @@ def test_trap_fractions_nested_and_disjoint() -> None:
     assert km2(nested, "eligible_km2") == pytest.approx(0.00045, rel=1e-9)
 
 
-HOST_PAIR = (HostLayer("fish_pond", "pond"), HostLayer("industrial_roof", "roof"), HostLayer("wind_plain", "field"))
+HOST_PAIR = (HostLayer("fish_pond", "pond"), HostLayer("roof_industrial", "roof"), HostLayer("wind_plain", "field"))
 
 
 def overlapping():
@@ -135,7 +136,7 @@ def overlapping():
 def test_trap_double_counting() -> None:
     """A roof drawn over a pond: 300 m x 300 m belong to the roof (priority), and to nobody else."""
     result = land_of(overlapping(), hosts=HOST_PAIR)
-    assert km2(result, "owned_km2", "industrial_roof") == pytest.approx(0.36, rel=1e-3)
+    assert km2(result, "owned_km2", "roof_industrial") == pytest.approx(0.36, rel=1e-3)
     assert km2(result, "owned_km2", "fish_pond") == pytest.approx(0.72 - 0.09, rel=1e-3)
     a, b, c = (result.land(h.host_type).owned for h in HOST_PAIR)
     assert not (a & b).any()
@@ -145,7 +146,7 @@ def test_trap_double_counting() -> None:
 def test_declared_co_use_shares_land() -> None:
     result = land_of(overlapping(), hosts=HOST_PAIR, co_use=(("wind_plain", "fish_pond"),))
     assert (result.land("wind_plain").owned & result.land("fish_pond").owned).any()
-    assert not (result.land("wind_plain").owned & result.land("industrial_roof").owned).any()
+    assert not (result.land("wind_plain").owned & result.land("roof_industrial").owned).any()
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -24,8 +24,7 @@ def sites_of(layers, hosts, *, block_km: float = 2.0, **more) -> tuple[Sites, fl
     """Sites and the ledger's owned area [km2]."""
     where = region()
     land = evaluate_land(where, layers, (), hosts, HOSTS, (), mapped_by=(), **more)
-    origins = {one.id: one.origin for one in layers}
-    sites = delineate_sites(land, where, HOSTS, hosts, block_km=block_km, study_code="TT", origins=origins)
+    sites = delineate_sites(land, where, HOSTS, hosts, block_km=block_km, study_code="TT")
     return sites, float(land.states["owned_km2"].sum())
 
 
@@ -35,13 +34,13 @@ POND_HOST = (HostLayer("fish_pond", "pond"),)
 
 def test_ponds_behind_a_dike_form_one_site_and_a_puddle_none() -> None:
     sites, owned_km2 = sites_of([PONDS], POND_HOST)
-    assert len(sites.candidates) == 1  # 30 m dike < 120 m group distance; 60 m x 60 m < 2 ha
+    assert len(sites.candidates) == 1  # 30 m dike < 60 m group distance; 60 m x 60 m < 5 ha
     one = sites.candidates.iloc[0]
     assert one["area_m2"] == pytest.approx(180_000, rel=1e-3)
-    # 0.18 km2 x 0.6 usable x 67 MW/km2 = 7.236 MW DC
-    assert one["capacity_mw"] == pytest.approx(7.236, rel=1e-3)
+    # 0.18 km2 x 60 MW/km2 = 10.8 MW DC
+    assert one["capacity_mw"] == pytest.approx(10.8, rel=1e-3)
     host = next(h for h in HOSTS if h.host_type == "fish_pond")
-    assert one["grid_capacity_mw"] == pytest.approx(7.236 * grid_share(host), rel=1e-3)
+    assert one["grid_capacity_mw"] == pytest.approx(10.8 * grid_share(host), rel=1e-3)
     left = sites.remainder.set_index("reason")["area_km2"]
     assert left["too_small"] == pytest.approx(0.0036, rel=1e-3)
     assert sites.candidates["area_m2"].sum() / 1e6 + left.sum() == pytest.approx(owned_km2, rel=1e-12)
@@ -50,16 +49,16 @@ def test_ponds_behind_a_dike_form_one_site_and_a_puddle_none() -> None:
 def test_large_land_is_cut_below_the_largest_capacity() -> None:
     field = layer("field", box(0, 0, 6000, 4000))
     sites, owned_km2 = sites_of([field], (HostLayer("subsidence_land", "field"),))
-    # 24 km2 x 0.7 x 86.5 = 1453 MW in sites of at most 200 MW: at least 8
-    assert len(sites.candidates) >= 8
-    assert sites.candidates["capacity_mw"].max() <= 200 * 1.01
-    assert sites.candidates["capacity_mw"].min() > 100
+    # 24 km2 x 80 MW/km2 = 1920 MW in sites of at most 150 MW: at least 13
+    assert len(sites.candidates) >= 13
+    assert sites.candidates["capacity_mw"].max() <= 150 * 1.01
+    assert sites.candidates["capacity_mw"].min() > 75
     assert sites.candidates["area_m2"].sum() / 1e6 + sites.remainder["area_km2"].sum() == pytest.approx(owned_km2)
 
 
 def test_roofs_are_gathered_by_block_and_district() -> None:
     roofs = layer("roof", box(600, 600, 720, 720), box(810, 600, 930, 720), box(4500, 600, 4620, 720))
-    sites, _ = sites_of([roofs], (HostLayer("industrial_roof", "roof", 0.5),), block_km=100)
+    sites, _ = sites_of([roofs], (HostLayer("roof_industrial", "roof", 0.5),), block_km=100)
     table = sites.candidates.sort_values("district_code")
     assert table["district_code"].tolist() == ["A", "B"]
     assert table["area_m2"].tolist() == pytest.approx([14_400, 7_200])  # half of the polygons is roof
@@ -153,11 +152,11 @@ def test_criterion_source_not_understood_is_named() -> None:
     [
         ("red_line", "fish_pond", True),
         ("red_line", "wind_plain", True),
-        ("red_line", "industrial_roof", True),
+        ("red_line", "roof_industrial", True),
         ("basic_farmland", "fish_pond", True),
         ("basic_farmland", "subsidence_land", True),
         ("basic_farmland", "wind_plain", False),
-        ("basic_farmland", "rural_roof", False),
+        ("basic_farmland", "roof_rural", False),
         ("wind_dwelling", "wind_plain", True),
         ("wind_dwelling", "fish_pond", False),
         ("forest", "forest_pv", False),
