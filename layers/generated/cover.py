@@ -26,6 +26,9 @@ LATTICE_M = 0.001
 for the last bit made an overlay drop a hole now and then (seen with GEOS 3.14: one cell of cropland lay over a
 hill)."""
 
+LOCAL_ROADS = ("national", "county")
+"""Classes of road that join towns."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -117,6 +120,20 @@ class Cover:
         """Geometries of the named layers (all when none is named), in the order they were added."""
         wanted = [part for id_, parts in self.layers.items() if not ids or id_ in ids for part in parts]
         return np.concatenate([as_shapes(part.geometry.to_numpy()) for part in wanted]) if wanted else as_shapes([])
+
+    def taken_in(self, code: str, *ids: str) -> Shapes:
+        """Ground of the named layers (all when none is named) in one district, without the roads that lead to other districts' towns.
+
+        What is placed clear of this depends on the district alone; those roads cut through it afterwards.
+        """
+        shapes = [as_shapes([])]
+        for id_, parts in self.layers.items():
+            for part in parts if not ids or id_ in ids else ():
+                own = part["district_code"] == code
+                if "class" in part:
+                    own &= ~part["class"].isin(LOCAL_ROADS)
+                shapes.append(as_shapes(part.geometry[own].to_numpy()))
+        return np.concatenate(shapes)
 
     def features(self, id_: str) -> gpd.GeoDataFrame:
         """One layer; its parts together, numbered from 0."""

@@ -8,8 +8,8 @@
 
 Land cover (:data:`COVER`) is disjoint and complete; :data:`OVERLAYS` lie on it. Everything is
 :attr:`Origin.GENERATED`. The same seed, districts and profile give the same bytes, in whatever order the districts
-stand; a district's villages, ponds and basins depend on its own polygon, code and population only, apart from being
-cut where a road between towns of other districts comes by.
+stand. A district's towns, basins, ponds and villages are placed by its own polygon, code and population alone; which
+other districts there are shows only where a road to their towns cuts through.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ def generate_land(
         )
     ]
     report("rivers", 0.0)
-    bounds = tuple(float(b) for b in shapely.total_bounds(shapes))
+    left, bottom, right, top = (float(b) for b in shapely.total_bounds(shapes))
+    bounds = (left, bottom, right, top)
     cover = Cover(districts.crs, cut_into_cells(shapes), shapes, codes)
     rivers = lines.rivers(bounds, seed, profile)
     _add_lines(cover, "river", rivers)
@@ -174,9 +175,8 @@ def _add(cover: Cover, id_: str, shapes: Shapes, number: int, attributes: pd.Dat
 def _add_subsidence(
     cover: Cover, people: list[District], towns: list[pd.DataFrame], seed: int, profile: LandProfile
 ) -> None:
-    built = cover.taken("town", "industrial_estate")
     for number, (d, table) in enumerate(zip(people, towns, strict=True)):
-        basins, lakes = water.subsidence(d, table, built, seed, profile)
+        basins, lakes = water.subsidence(d, table, cover.taken_in(d.code, "town", "industrial_estate"), seed, profile)
         names = pd.DataFrame(
             {"name": pd.Series([f"{d.name}采煤沉陷区{i + 1}" for i in range(len(basins))], dtype=object)}
         )
@@ -189,10 +189,11 @@ def _add_ponds(cover: Cover, people: list[District], rivers: pd.DataFrame, seed:
     for number, d in enumerate(people):
         ponds, table = water.pond_clusters(d, rivers, seed, profile)
         shapely.prepare(d.polygon)
-        free = shapely.contains_properly(d.polygon, ponds) & ~touches(ponds, cover.taken())
+        free = shapely.contains_properly(d.polygon, ponds) & ~touches(ponds, cover.taken_in(d.code))
         ponds, table = ponds[free], table[free]
-        enough = np.cumsum(shapely.area(ponds)) <= profile.pond_share * d.area_m2
-        _add(cover, "fish_pond", ponds[enough], number, table[enough], 500.0)
+        keep = np.cumsum(shapely.area(ponds)) <= profile.pond_share * d.area_m2
+        keep &= ~touches(ponds, cover.taken())
+        _add(cover, "fish_pond", ponds[keep], number, table[keep], 500.0)
 
 
 def _add_slopes(cover: Cover, people: list[District], seed: int, profile: LandProfile) -> None:
@@ -203,9 +204,8 @@ def _add_slopes(cover: Cover, people: list[District], seed: int, profile: LandPr
 
 
 def _add_villages(cover: Cover, people: list[District], seed: int, profile: LandProfile) -> None:
-    taken = cover.taken()
     for number, d in enumerate(people):
-        shapes, attributes = settlements.place_villages(d, taken, seed, profile)
+        shapes, attributes = settlements.place_villages(d, cover.taken_in(d.code), seed, profile)
         _add(cover, "village", shapes, number, attributes, 1_000.0)
     for part in cover.layers["village"]:
         part["roof_share"] = settlements.roof_share(

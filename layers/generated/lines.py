@@ -24,6 +24,8 @@ from layers.generated.shapes import Floats, Shapes, as_shapes, generator
 
 Bounds = tuple[float, float, float, float]
 _MARGIN_M = 12_000.0
+_SIGHT_M = 5_000.0
+"""County seats look this far for a river."""
 _STREAM_PERIOD_M, _STREAM_GAP_M, _CONFLUENCE_M = 42_000.0, 4_000.0, 9_000.0
 
 
@@ -51,7 +53,7 @@ class Axis:
         return s.min() - _MARGIN_M, s.max() + _MARGIN_M, n.min() - _MARGIN_M, n.max() + _MARGIN_M
 
     def line(self, s: Floats, n: Floats) -> shapely.LineString:
-        return shapely.linestrings(s[:, None] * self.along + n[:, None] * self.across)
+        return shapely.LineString(s[:, None] * self.along + n[:, None] * self.across)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Family:
 
 
 def rivers(bounds: Bounds, seed: int, profile: LandProfile) -> pd.DataFrame:
-    """Main rivers and streams that may touch ``bounds``.
+    """Main rivers and streams that come within 5 km of ``bounds``.
 
     Columns: ``line`` (shapely), ``width_m``, ``class`` (``river``, ``stream``), ``name``. Main rivers come first.
     """
@@ -106,7 +108,7 @@ def rivers(bounds: Bounds, seed: int, profile: LandProfile) -> pd.DataFrame:
     ]
     streams = [row for k in family.numbers(bounds) for row in _streams(family, k, start, stop, profile)]
     table = pd.DataFrame(rows + streams, columns=["line", "width_m", "class", "name"])
-    inside = shapely.intersects(as_shapes(table["line"]), shapely.box(*bounds))
+    inside = shapely.dwithin(as_shapes(table["line"]), shapely.box(*bounds), _SIGHT_M)
     return table[inside].reset_index(drop=True)
 
 
@@ -214,7 +216,7 @@ def _curved(a: Floats, b: Floats, rng: np.random.Generator) -> shapely.LineStrin
     u = np.linspace(0, 1, 13)
     side = np.array([a[1] - b[1], b[0] - a[0]])
     bend = 0.05 * rng.normal() * np.sin(np.pi * u) + 0.02 * rng.normal() * np.sin(2 * np.pi * u)
-    return shapely.linestrings(a + u[:, None] * (b - a) + bend[:, None] * side)
+    return shapely.LineString(a + u[:, None] * (b - a) + bend[:, None] * side)
 
 
 def strips(lines: pd.DataFrame, extra_m: float = 0.0) -> Shapes:

@@ -207,11 +207,27 @@ def parse_profile(cls: type[Profile], content: dict[str, Any], shown_path: str) 
         for n in ("id", "title_zh", "title_en")
         if n not in head
     ]
+    kinds = {f.name: str(f.type) for f in fields(cls)}
+    findings += [
+        _finding("profile.figure_type", shown_path, n, repr(f["value"]), f"must be of type {kinds[n]}")
+        for n, f in sorted(figures.items())
+        if n in wanted and set(f) == _FIGURE_KEYS and not _fits(f["value"], kinds[n])
+    ]
     if findings:
         raise InputError(findings)
-    values = {n: tuple(f["value"]) if isinstance(f["value"], list) else f["value"] for n, f in figures.items()}
+    values: dict[str, Any] = {
+        n: tuple(f["value"]) if isinstance(f["value"], list) else f["value"] for n, f in figures.items()
+    }
     sources = tuple(Figure(n, f["unit"], f["source"], f["confidence"]) for n, f in figures.items())
     return cls(head["id"], head["title_zh"], head["title_en"], **values, figures=sources)
+
+
+def _fits(value: object, kind: str) -> bool:
+    """Whether a TOML value is of a figure's type: ``float``, ``int``, ``tuple[float, ...]`` or ``tuple[str, ...]``."""
+    if kind.startswith("tuple["):
+        return isinstance(value, list) and all(_fits(v, kind[6:].split(",")[0]) for v in value)
+    wanted = {"float": (int, float), "int": (int,), "str": (str,)}[kind]
+    return isinstance(value, wanted) and not isinstance(value, bool)
 
 
 def _finding(rule: str, path: str, item: str, value: str, message: str) -> Finding:

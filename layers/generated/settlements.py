@@ -13,6 +13,7 @@ from layers.generated.cover import clear_of
 from layers.generated.profiles import LandProfile
 from layers.generated.shapes import (
     Floats,
+    Ground,
     Outlines,
     Shapes,
     as_shapes,
@@ -40,7 +41,7 @@ class District:
 
     code: str
     name: str
-    polygon: shapely.Geometry
+    polygon: Ground
     population: float
     built_up_factor: float
     """Below 1 where the population would not fit: land per head shrinks, heads stay."""
@@ -50,7 +51,7 @@ class District:
         return float(self.polygon.area)
 
 
-def district(code: str, name: str, polygon: shapely.Geometry, population: float, profile: LandProfile) -> District:
+def district(code: str, name: str, polygon: Ground, population: float, profile: LandProfile) -> District:
     """A district with its land per head; an unknown population (NaN) is taken from the profile's density."""
     known = population if np.isfinite(population) else profile.population_per_km2 * polygon.area / 1e6
     village = profile.rural_share / profile.persons_per_household * profile.village_area_per_household_m2
@@ -186,7 +187,7 @@ def _shared_out(total: int, weights: Floats) -> npt.NDArray[np.int64]:
     exact = total * weights / weights.sum()
     parts = np.floor(exact).astype(np.int64)
     parts[np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]] += 1
-    return parts
+    return np.asarray(parts)
 
 
 def roof_share(households: Floats, area_m2: Floats, profile: LandProfile) -> Floats:

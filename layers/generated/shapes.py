@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float64]
 Shapes = npt.NDArray[np.object_]
+Ground = shapely.Polygon | shapely.MultiPolygon
 
 
 def generator(seed: int, *path: str | int) -> np.random.Generator:
@@ -105,10 +106,10 @@ def lattice(rows: int, columns: int, pitch_x_m: float, pitch_y_m: float) -> Floa
 def rotate(points: Floats, angle: float) -> Floats:
     """Points turned about the origin."""
     cos, sin = np.cos(angle), np.sin(angle)
-    return points @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]))
 
 
-def scatter(area: shapely.Geometry, count: int, rng: np.random.Generator) -> Floats:
+def scatter(area: Ground, count: int, rng: np.random.Generator) -> Floats:
     """``count`` points uniformly within a polygon, shape (count, 2)."""
     left, bottom, right, top = area.bounds
     share = area.area / max((right - left) * (top - bottom), 1e-9)
@@ -139,7 +140,7 @@ def nearest_distance(points: Floats, otherwise_m: float) -> Floats:
     """Distance of each point to its nearest fellow [m]; ``otherwise_m`` for a single point."""
     if len(points) < 2:
         return np.full(len(points), otherwise_m)
-    return cKDTree(points).query(points, k=2)[0][:, 1]
+    return np.asarray(cKDTree(points).query(points, k=2)[0][:, 1])
 
 
 def smooth_noise(points: Floats, wavelength_m: float, rng: np.random.Generator, waves: int = 24) -> Floats:
@@ -154,7 +155,7 @@ def smooth_noise(points: Floats, wavelength_m: float, rng: np.random.Generator, 
     field = np.zeros(len(points))
     for d, k, p in zip(direction, number, phase, strict=True):
         field += np.cos(k * (points[:, 0] * np.cos(d) + points[:, 1] * np.sin(d)) + p)
-    return field * np.sqrt(2 / waves)
+    return np.asarray(field * np.sqrt(2 / waves))
 
 
 def as_shapes(geometries: object) -> Shapes:
