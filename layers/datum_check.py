@@ -130,21 +130,22 @@ def datum_findings(
     reference_points: pd.DataFrame,
     *,
     code_column: str | None = None,
+    name_column: str | None = None,
 ) -> list[Finding]:
     """Findings about the datum that a polygon layer was declared in.
 
     Parameters
     ----------
     layer : VectorLayer
-        Polygons in a projected CRS, already converted from the datum that ``card`` declares.
+        Polygons in any CRS, already converted from the datum that ``card`` declares.
     card : SourceCard
         Its ``datum`` (None counts as WGS-84) is what is put to the test.
     reference_points : DataFrame
         Centroids of the same polygons with columns ``lon`` and ``lat`` [degrees WGS-84]; the index holds
-        the codes when ``code_column`` is given.
-    code_column : str, optional
-        Column of ``layer`` with the codes. Without it, polygons and points that are nearest to each other
-        are matched.
+        the codes when ``code_column`` is given, column ``name`` the names when ``name_column`` is.
+    code_column, name_column : str, optional
+        Column of ``layer`` that names the polygons; with neither, polygons and points that are nearest to
+        each other are matched.
 
     Returns
     -------
@@ -152,7 +153,7 @@ def datum_findings(
         An error where another datum explains the offset, a note where the points do not decide, else empty.
     """
     declared: Datum = card.datum or "wgs84"
-    observed, reference = _matched(layer, reference_points, code_column)
+    observed, reference = _matched(layer, reference_points, code_column, name_column)
     raw = np.column_stack(from_wgs84(observed[:, 0], observed[:, 1], declared))
     shift = detect_datum_shift(raw, reference)
     if shift.actual is None:
@@ -163,22 +164,23 @@ def datum_findings(
 
 
 def _matched(
-    layer: VectorLayer, points: pd.DataFrame, code_column: str | None
+    layer: VectorLayer, points: pd.DataFrame, code_column: str | None, name_column: str | None
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """WGS-84 centroids of the layer and the points that belong to them, row by row."""
-    centroids = layer.features.geometry.centroid
-    lonlat = _xy(centroids.to_crs(WGS84))
     reference = points[["lon", "lat"]].to_numpy(float)
-    if code_column is not None:
-        row_of = {str(code): row for row, code in enumerate(points.index)}
-        pairs = [
-            (i, row_of[c]) for i, c in enumerate(layer.features[code_column].astype(str)) if c in row_of
-        ]  # fmt: skip
+    west, south, east, north = layer.features.geometry.to_crs(WGS84).total_bounds
+    plane = f"+proj=laea +lon_0={(west + east) / 2} +lat_0={(south + north) / 2} +datum=WGS84 +units=m"
+    centroids = layer.features.geometry.to_crs(plane).centroid
+    column = code_column or name_column
+    if column is not None:
+        keys = points.index if code_column else points["name"]
+        row_of = {str(key): row for row, key in enumerate(keys)}
+        pairs = [(i, row_of[key]) for i, key in enumerate(layer.features[column].astype(str)) if key in row_of]
     else:
-        there = _xy(gpd.GeoSeries(gpd.points_from_xy(*reference.T), crs=WGS84).to_crs(centroids.crs))
+        there = _xy(gpd.GeoSeries(gpd.points_from_xy(*reference.T), crs=WGS84).to_crs(plane))
         pairs = _mutual_nearest(_xy(centroids), there)
     rows = np.array(pairs, dtype=int).reshape(-1, 2)
-    return lonlat[rows[:, 0]], reference[rows[:, 1]]
+    return _xy(centroids.to_crs(WGS84))[rows[:, 0]], reference[rows[:, 1]]
 
 
 def _xy(points: gpd.GeoSeries) -> npt.NDArray[np.float64]:

@@ -73,7 +73,7 @@ def build_region(
     code_column, name_zh_column, name_en_column : str
         Columns with the code and the names; without an English name the Chinese one stands in.
     population : mapping of str to float, optional
-        Inhabitants by code; NaN where a code is not in it.
+        Inhabitants by code or by Chinese name; NaN where neither is in it.
     resolution_m : float
         Cell size [m].
     margin_m : float
@@ -103,7 +103,10 @@ def build_region(
             "name_zh": features[name_zh_column].astype(str).astype(object),
             "name_en": features[name_en_column or name_zh_column].astype(str).astype(object),
             "area_km2": geodesic_area_km2(features),
-            "population": [float(inhabitants.get(code, np.nan)) for code in codes],
+            "population": [
+                float(inhabitants.get(code, inhabitants.get(name, np.nan)))
+                for code, name in zip(codes, features[name_zh_column].astype(str), strict=True)
+            ],
             "geometry": features.geometry,
         },
         crs=features.crs,

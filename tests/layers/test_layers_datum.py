@@ -202,3 +202,12 @@ def test_an_offset_that_is_no_datum_stays_undecided() -> None:
     assert detect_datum_shift(half, truth).actual is None
     with pytest.raises(ValueError, match="equal shape"):
         detect_datum_shift(half[:3], truth)
+
+
+@pytest.mark.real_data
+def test_matching_by_name_works_on_degrees_too(real_data: Path) -> None:
+    counties = mapchina(real_data)
+    points = centroid_table(counties).assign(name=counties["Name_County"])
+    shifted = VectorLayer("districts", transform_geometries(gpd.read_file(BOZHOU), "wgs84", "EPSG:4326"), Origin.MAPPED)
+    (finding,) = datum_findings(shifted, card("wgs84"), points, name_column="name")
+    assert finding.rule == "vector.datum_wrong"
