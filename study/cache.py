@@ -2,7 +2,8 @@
 
 The key of a stage is the hash of its name, the code and data files of the packages it runs, its slice of the study
 file, the sources it reads and the keys of the stages it stands on. A result is written beside its final place and
-moved there in one step, so that a killed run leaves whole results only.
+moved there in one step, so that a killed run leaves whole results only; it begins with the hash of what follows, so
+that a damaged file is known as such and never taken for a result.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -24,6 +26,7 @@ from typing import Any
 import pyarrow as pa
 
 _LEFT_OVER_AFTER_S = 24 * 3600.0
+_HASH_BYTES = 32
 _CODE_SUFFIXES = {".py", ".csv", ".toml"}
 _COMPUTING_LIBRARIES = (
     "numpy", "pandas", "scipy", "geopandas", "shapely", "pyproj", "rasterio", "pvlib", "windpowerlib", "pandapower",
@@ -55,9 +58,16 @@ def library_versions() -> tuple[tuple[str, str], ...]:
 
 @cache
 def code_digest(root: Path, packages: tuple[str, ...]) -> str:
-    """Hash over the code and data files of ``packages`` and the versions of the computing libraries."""
-    files = [p for name in packages for p in sorted((root / name).rglob("*")) if p.suffix in _CODE_SUFFIXES]
+    """Hash over the code and data files of ``packages`` and the versions of the computing libraries.
+
+    A name is a folder or a single file below ``root``.
+    """
+    files = [p for name in packages for p in _files(root / name) if p.suffix in _CODE_SUFFIXES]
     return digest([(p.relative_to(root).as_posix(), file_digest(p)) for p in files], library_versions())
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*"))
 
 
 @dataclass(frozen=True)
@@ -76,15 +86,18 @@ class Cache:
         return self.path(stage, key).is_file()
 
     def load(self, stage: str, key: str) -> Any:
-        """The stored result. A damaged file is removed and reported as :class:`KeyError`."""
+        """The stored result. A damaged file is removed and reported as :class:`KeyError`, like one that is not there.
+
+        A file whose hash is right but that cannot be unpickled (written by another version) counts as damaged.
+        """
         path = self.path(stage, key)
         try:
-            with pa.input_stream(str(path), compression="zstd") as stream:
-                result = pickle.load(stream)
-        except (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError) as error:
+            result = _read(path)
+        except Exception as error:
             path.unlink(missing_ok=True)
             raise KeyError(f"{stage}: the stored result cannot be read") from error
-        os.utime(path)
+        with suppress(OSError):  # pruned by another run meanwhile
+            os.utime(path)
         return result
 
     def store(self, stage: str, key: str, result: object) -> None:
@@ -93,8 +106,7 @@ class Cache:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         try:
-            with pa.output_stream(str(partial), compression="zstd") as stream:
-                pickle.dump(result, stream, protocol=5)
+            _write(partial, result)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
@@ -116,3 +128,24 @@ class Cache:
 
     def _stages(self) -> list[Path]:
         return sorted(p for p in self.folder.iterdir() if p.is_dir()) if self.folder.is_dir() else []
+
+
+def _write(path: Path, result: object) -> None:
+    """SHA-256 of the compressed pickle, then the compressed pickle."""
+    memory = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(memory, "zstd") as stream:
+        pickle.dump(result, stream, protocol=5)
+    packed = memory.getvalue()
+    with path.open("wb") as stream:
+        stream.write(hashlib.sha256(packed).digest())
+        stream.write(packed)
+
+
+def _read(path: Path) -> Any:
+    with pa.memory_map(str(path)) as stream:
+        content = stream.read_buffer()
+        stored, packed = content.slice(0, _HASH_BYTES).to_pybytes(), content.slice(_HASH_BYTES)
+        if hashlib.sha256(packed).digest() != stored:
+            raise ValueError("the content does not have the hash that it was stored with")
+        with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as unpacked:
+            return pickle.load(unpacked)

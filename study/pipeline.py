@@ -16,6 +16,9 @@ from layers.contracts import Finding, FindingLog
 from study.cache import Cache, code_digest, digest, file_digest
 from study.study_file import PROGRAM_ROOT, Study
 
+STUDY_CODE = ("study/stages.py", "study/records.py", "study/network.py", "study/connect.py", "study/pipeline.py")
+"""Code of this package that results depend on, beside the packages that a stage names."""
+
 Progress = Callable[[str, float], None]
 Compute = Callable[["Results"], object]
 
@@ -64,7 +67,8 @@ class Stored:
 class Results:
     """Results of the stages of one run, taken from memory, from the cache, or computed, in this order.
 
-    A stage that was in the cache is read from disk only when another stage asks for it.
+    A stage that was in the cache is read from disk only when another stage asks for it. While a stage is computed it
+    may ask for the stages it stands on, and for no other: what it used would be missing from its key.
     """
 
     study: Study
@@ -77,6 +81,7 @@ class Results:
     _keys: dict[str, str] = field(default_factory=dict)
     _memory: dict[str, Stored] = field(default_factory=dict)
     _input_hashes: dict[str, str] = field(default_factory=dict)
+    _computing: list[str] = field(default_factory=list)
 
     def stage(self, name: str) -> Stage:
         return next(stage for stage in self.stages if stage.name == name)
@@ -93,7 +98,7 @@ class Results:
             stage = self.stage(name)
             self._keys[name] = digest(
                 name,
-                code_digest(PROGRAM_ROOT, stage.packages),
+                code_digest(PROGRAM_ROOT, (*stage.packages, *STUDY_CODE)),
                 stage.config(self.study),
                 [(s, self.input_hash(s), _card_facts(self.study, s)) for s in sorted(set(stage.sources(self.study)))],
                 [(needed, self.key(needed)) for needed in stage.needs],
@@ -112,8 +117,21 @@ class Results:
             return
         self.get(name)
 
+    def below(self, name: str) -> frozenset[str]:
+        """Names of all stages that a stage stands on, directly or not."""
+        needs = self.stage(name).needs
+        return frozenset(needs).union(*(self.below(needed) for needed in needs))
+
     def get(self, name: str) -> Any:
-        """The stage's result."""
+        """The stage's result.
+
+        Raises
+        ------
+        LookupError
+            If a stage that is being computed asks for one that it does not stand on.
+        """
+        if self._computing and name not in self.below(self._computing[-1]):
+            raise LookupError(f"stage {self._computing[-1]!r} asks for {name!r} without standing on it")
         if name not in self._memory:
             self._memory[name] = self._stored(name)
         return self._memory[name].result
@@ -124,8 +142,18 @@ class Results:
             self._memory.pop(name, None)
 
     def stage_findings(self) -> tuple[Finding, ...]:
-        """Warnings and notes of all stages that were run or read."""
-        return tuple(sorted({f for stored in self._memory.values() for f in stored.findings}))
+        """Warnings and notes of all stages of this run, the same whether they were computed or taken from the cache."""
+        return tuple(sorted({f for name in self.reports for f in self._findings_of(name)}))
+
+    def _findings_of(self, name: str) -> tuple[Finding, ...]:
+        if name in self._memory:
+            return self._memory[name].findings
+        try:
+            findings: tuple[Finding, ...] = self.cache.load(_findings_name(name), self.key(name))
+        except KeyError:
+            self.get(name)
+            findings = self._memory[name].findings
+        return findings
 
     def _stored(self, name: str) -> Stored:
         key = self.key(name)
@@ -147,6 +175,7 @@ class Results:
             self.ensure(needed)
         self.progress(name, 0.0)
         outer, self.log = self.log, FindingLog()
+        self._computing.append(name)
         start = time.perf_counter()
         try:
             result = stage.compute(self)
@@ -154,10 +183,17 @@ class Results:
             stored = Stored(result, tuple(self.log.findings))
         finally:
             self.log = outer
+            self._computing.pop()
+        self.cache.store(_findings_name(name), key, stored.findings)
         self.cache.store(name, key, stored)
         self.reports[name] = StageReport(name, key, time.perf_counter() - start, False)
         self.progress(name, 1.0)
         return stored
+
+
+def _findings_name(stage: str) -> str:
+    """Findings are stored beside the result, so that a run that needs no more of a stage does not read it all."""
+    return f"{stage}-findings"
 
 
 def _card_facts(study: Study, source_id: str) -> object:

@@ -36,7 +36,8 @@ from study.study_file import PROGRAM_ROOT, Study
 PACKAGES = ("layers", "siting", "grid", "maps", "study")
 PROCESSED = Path("data") / "processed"
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
-_MAP_INPUT = "map_input"
+SHOWN = "shown"
+"""Cache name of what a run's map and lists were drawn from."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ class Run:
     run_id: str
     folder: Path | None
     results: Results
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a run's map and lists are drawn from."""
+
+    map: SiteMapInput
+    substations: pd.DataFrame
+    upgrades: pd.DataFrame
+    frame_crs: str
 
 
 def processed_folder(root: Path | None = None) -> Path:
@@ -118,7 +129,7 @@ def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_
     partial.mkdir()
     try:
         results.progress("outputs", 0.0)
-        write_outputs(study, results, partial)
+        write_outputs(study, results, partial, run_id)
         manifest = _manifest(study, results, findings, run_id, started, partial)
         write_manifest(manifest, partial)
         os.replace(partial, final)
@@ -157,7 +168,7 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
     from study.targets import target_table
 
     network, flow = results.get("network"), results.get("load_flow")
-    judged, region = results.get("verdicts"), results.get("region")
+    judged, districts = results.get("verdicts"), results.get("region_facts").districts
     host_types = tuple(load_host_types())
     projects = project_list(
         results.get("sites").candidates,
@@ -167,7 +178,7 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
         judged.verdicts,
         judged.upgrades,
         network.stations,
-        region.districts,
+        districts,
         host_types,
     )
     substations = judged.substations.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
@@ -181,14 +192,14 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
         title_zh=about.title_zh,
         title_en=about.title_en,
         projects=projects,
-        districts=region.districts.to_crs("EPSG:4326"),
+        districts=districts.to_crs("EPSG:4326"),
         substations=substations,
         lines=line_features(network),
         branch_state=flow.branch_state,
         load_flow=flow.load_flow,
         targets=target_table(records.targets(study.file), projects),
         host_types=hosts,
-        land_states=results.get("land").states,
+        land_states=results.get("land_tables").states,
         cases=records.cases(study.file),
         sources=tuple(study.card(name) for name in used_sources(study)) + generated_cards(study),
         assumptions=(*records.assumptions(study.file), *network.assumptions),
@@ -238,19 +249,21 @@ def line_features(network) -> gpd.GeoDataFrame:  # type: ignore[no-untyped-def]
     return gpd.GeoDataFrame(table, geometry=paths, crs="EPSG:4326")
 
 
-def write_outputs(study: Study, results: Results, folder: Path) -> None:
+def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> None:
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
     from study.exports import write_projects, write_table
 
     shown = assemble(study, results)
-    judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land")
+    judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land_tables")
+    frame_crs = results.get("region_facts").crs
+    results.cache.store(SHOWN, run_id, Shown(shown, judged.substations, judged.upgrades, frame_crs))
     write_site_map(shown, folder / "site_map.html")
     write_projects(
         shown.projects,
         folder,
         study.file.outputs.formats,
-        frame_crs=results.get("region").frame.crs,
+        frame_crs=frame_crs,
         substations=judged.substations,
         targets=shown.targets,
         upgrades=judged.upgrades,

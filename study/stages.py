@@ -46,7 +46,7 @@ def compute_region(results: Results) -> Region:
     projected = replace(districts, features=districts.features.to_crs(crs))
     return build_region(
         projected,
-        code_column=file.region.code_column or file.region.name_zh_column,
+        code_column="code",
         name_zh_column=file.region.name_zh_column,
         name_en_column="name_en",
         population=_population(results.study),
@@ -97,14 +97,17 @@ def _districts_wgs84(study: Study, log: FindingLog) -> VectorLayer:
     names = features[region.name_zh_column]
     pinyin = names.map(facts["name_pinyin"].map(records.plain_pinyin)) if len(facts) else names
     given = features[region.name_en_column] if region.name_en_column else pinyin
-    features = features.assign(name_en=given.fillna(names).astype(object)).reset_index(drop=True)
+    known = names.map(facts["county_code"]) if len(facts) else names
+    codes = features[region.code_column].astype(str) if region.code_column else known.fillna(names)
+    features = features.assign(name_en=given.fillna(names).astype(object), code=codes.astype(object))
+    features = features.reset_index(drop=True)
     return replace(layer, features=features)
 
 
 def _facts(study: Study) -> pd.DataFrame:
     """Facts by Chinese district name; empty where the study names none."""
     if study.file.region.facts is None:
-        return pd.DataFrame(columns=["name_pinyin", "population"])
+        return pd.DataFrame(columns=["name_pinyin", "population", "county_code"])
     table = pd.read_csv(study.card(study.file.region.facts).path, dtype={"county_code": str})
     return table.drop_duplicates("name_zh").set_index("name_zh")
 
@@ -114,19 +117,32 @@ def _population(study: Study) -> dict[str, float]:
     return {**{str(k): float(v) for k, v in facts["population"].items()}, **study.file.region.population}
 
 
+@dataclass(frozen=True)
+class RegionFacts:
+    """The light part of a region: read by a rerun that touches no raster."""
+
+    districts: gpd.GeoDataFrame
+    crs: str
+
+
+def compute_region_facts(results: Results) -> RegionFacts:
+    region = results.get("region")
+    return RegionFacts(region.districts, region.frame.crs)
+
+
 def compute_ground(results: Results) -> Ground:
-    from layers.raster import read_raster
-
-    from layers.vector import read_vector
-
     study, region = results.study, results.get("region")
     vectors: list[VectorLayer] = []
     rasters: list[RasterLayer] = []
     for name, entry in study.file.layers.items():
         card = study.card(entry.source, where=entry.where)
         if entry.kind == "raster":
+            from layers.raster import read_raster
+
             rasters.append(replace(read_raster(card, region.frame), id=name))
         else:
+            from layers.vector import read_vector
+
             vectors.append(replace(read_vector(card, region.frame.crs, log=results.log), id=name))
     if study.file.generated.land is not None:
         from layers.generated.land import generate_land
@@ -215,6 +231,19 @@ def compute_land(results: Results) -> LandResult:
         co_use=file.land.co_use,
         progress=results.progress,
     )
+
+
+@dataclass(frozen=True)
+class LandTables:
+    """The light part of the land: read by a rerun that touches no raster."""
+
+    states: pd.DataFrame
+    waterfall: pd.DataFrame
+
+
+def compute_land_tables(results: Results) -> LandTables:
+    land = results.get("land")
+    return LandTables(land.states, land.waterfall)
 
 
 def compute_sites(results: Results) -> Sites:
@@ -354,6 +383,8 @@ def _network_config(study: Study) -> object:
 STAGES: tuple[Stage, ...] = (
     Stage("region", "区域", "region", (), _LAYERS, _seed_and("region"),
           _named(lambda f: (f.region.districts, f.region.facts)), compute_region),
+    Stage("region_facts", "区域概况", "region facts", ("region",), _LAYERS, lambda s: [], _no_sources,
+          compute_region_facts),
     Stage("ground", "地面图层", "ground layers", ("region",), _LAYERS,
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["land"], _slice("layers")(s)],
           _named(lambda f: [entry.source for entry in f.layers.values()]), compute_ground),
@@ -367,6 +398,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground"), _SITING,
           lambda s: [s.file.land.rules, s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
           _no_sources, compute_land),
+    Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
+          compute_land_tables),
     Stage("sites", "候选场址", "candidate sites", ("region", "land"), _SITING,
           lambda s: [s.file.study.code, _slice("land", "hosts")(s)], _no_sources, compute_sites),
     Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind"),
