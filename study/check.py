@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import calendar
 import math
 from collections.abc import Iterable
-from pathlib import Path
 
-import pandas as pd
-
-from layers.contracts import Finding, InputError, SourceCard
+from layers.contracts import Finding, InputError
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
 from study import records
-from study.study_file import Study, nearest, resolve_path
+from study.study_file import Study, nearest
 
 _TABLES = (".csv", ".parquet")
 _RASTERS = (".tif", ".tiff")
@@ -25,10 +23,13 @@ def check_study(study: Study) -> list[Finding]:
         *_references(study),
         *_host_findings(study),
         *_exclusion_findings(study),
-        *_weight_findings(study),
+        *_criterion_findings(study),
         *_case_findings(study),
-        *_source_findings(study),
-        *_network_findings(study),
+        *_duplicate_findings(study),
+        *_frame_findings(study),
+        *_generated_findings(study),
+        *source_findings(study),
+        *network_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(set(findings), key=lambda f: (order[f.severity], f.file, f.rule, f.layer, f.item))
@@ -147,114 +148,120 @@ def _exclusion_findings(study: Study) -> list[Finding]:
     return []
 
 
-def _weight_findings(study: Study) -> list[Finding]:
+def _criterion_findings(study: Study) -> list[Finding]:
+    criteria = study.file.criteria
     found = [
-        _error(study, "criteria.weight_sign", "criteria", c.id, c.weight, "the weight is negative.", "Use 0 or more.")
-        for c in study.file.criteria
-        if c.weight < 0
-    ]
-    found += [
-        _error(study, "criteria.value_function", "criteria", c.id, c.best, "'worst' and 'best' are equal.",
-               "Give the value that counts nothing and the value that counts fully.")
-        for c in study.file.criteria
-        if math.isclose(c.best, c.worst)
+        _error(study, "criteria.weight_sign", "criteria", c.id, c.weight, "the weight is no number from 0 up.",
+               "Use 0 or more.")
+        for c in criteria
+        if not c.weight >= 0
     ]  # fmt: skip
-    total = sum(c.weight for c in study.file.criteria)
-    if abs(total - 1) > _WEIGHT_TOLERANCE:
-        found.append(
-            _error(study, "criteria.weights", "criteria", "weight", f"{total:g}",
-                   f"the weights add up to {total:g}, not 1.",
-                   "Divide each weight by the sum: " + ", ".join(
-                       f"{c.id} {c.weight / total:.3g}" for c in study.file.criteria) + "." if total > 0 else
-                   "Give positive weights that add up to 1.")
-        )  # fmt: skip
-    return found
+    found += [
+        _error(study, "criteria.value_function", "criteria", c.id, c.best, "'worst' and 'best' are equal or no numbers.",
+               "Give the value that counts nothing and the value that counts fully.")
+        for c in criteria
+        if not (math.isfinite(c.best) and math.isfinite(c.worst)) or math.isclose(c.best, c.worst)
+    ]  # fmt: skip
+    return found + _weight_sum(study) + [f for c in criteria for f in _criterion_source(study, c.id, c.source)]
+
+
+def _weight_sum(study: Study) -> list[Finding]:
+    criteria = study.file.criteria
+    total = sum(c.weight for c in criteria)
+    if abs(total - 1) <= _WEIGHT_TOLERANCE:
+        return []
+    share = ", ".join(f"{c.id} {c.weight / total:.3g}" for c in criteria) if total > 0 else ""
+    remedy = f"Divide each weight by the sum: {share}." if share else "Give positive weights that add up to 1."
+    message = f"the weights add up to {total:g}, not 1."
+    return [_error(study, "criteria.weights", "criteria", "weight", f"{total:g}", message, remedy)]
+
+
+def _criterion_source(study: Study, item: str, source: str) -> list[Finding]:
+    """Does the criterion read something that exists? Layer ids are judged with the other references."""
+    from siting.contracts import CANDIDATES, YIELDS
+
+    columns = [f"yield.{c}" for c in YIELDS.columns] + [f"candidate.{c}" for c in CANDIDATES.columns]
+    if source.partition(":")[0] in ("distance", "raster") or source in columns:
+        return []
+    remedy = nearest(source, columns) or "Use yield.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
+    return [_error(study, "criteria.source", "criteria", item, source, "nothing is called so.", remedy)]
 
 
 def _case_findings(study: Study) -> list[Finding]:
-    seen: set[str] = set()
-    found = []
-    for entry in study.file.cases:
-        if entry.id in seen:
-            found.append(_error(study, "cases.duplicate", "cases", entry.id, entry.id, "two cases have this id.",
-                                "Give each case an id of its own."))  # fmt: skip
-        seen.add(entry.id)
-    return found
+    from grid.contracts import GENERATORS
+
+    fuels = GENERATORS.columns["fuel"].isin or ()
+    return [
+        _error(study, "cases.unknown_fuel", f"cases.{case.id}", "fuel_shares", fuel, f"unknown fuel '{fuel}'.",
+               nearest(fuel, fuels) or f"Fuels: {', '.join(fuels)}.")
+        for case in study.file.cases
+        for fuel in case.fuel_shares
+        if fuel not in fuels
+    ] + [
+        _error(study, "cases.fuel_share", f"cases.{case.id}", fuel, share, "the share does not lie between 0 and 1.",
+               "Give the output as a share of the installed capacity.")
+        for case in study.file.cases
+        for fuel, share in case.fuel_shares.items()
+        if not 0 <= share <= 1
+    ]  # fmt: skip
 
 
-def _source_findings(study: Study) -> list[Finding]:
-    """Every file that the study reads, looked into by its kind."""
-    found: list[Finding] = []
-    for source_id in used_sources(study):
-        if source_id in study.file.sources:
-            found += inspect_source(study, study.card(source_id))
-    return found + _datum_findings(study)
-
-
-def used_sources(study: Study) -> tuple[str, ...]:
-    """Ids of the sources that the study reads, sorted; those that nothing refers to are left alone."""
+def _duplicate_findings(study: Study) -> list[Finding]:
+    """Entries that must be unlike one another."""
     file = study.file
-    names = {file.region.districts, file.region.facts, file.network.lines_source}
-    names |= {file.network.substations_source, file.network.plants_source}
-    names |= {entry.source for entry in file.layers.values()} | {cell.source for cell in file.weather}
-    names |= {file.demand.source if file.demand else None}
-    names |= {file.generated.weather.normals if file.generated.weather else None}
-    return tuple(sorted(name for name in names if name))
+    names = {
+        "cases": [case.id for case in file.cases],
+        "criteria": [criterion.id for criterion in file.criteria],
+        "weather": [cell.id for cell in file.weather],
+        "hosts": [f"{host.host_type} on {host.layer}" for host in file.hosts],
+        "exclusions": [f"{rule.rule} on {rule.layer}" for rule in file.exclusions],
+        "assumptions": [assumption.id for assumption in file.assumptions],
+    }
+    return [
+        _error(study, f"{part}.duplicate", part, name, name, f"'{name}' stands more than once.",
+               "Keep one of them, or give each an id of its own.")
+        for part, given in names.items()
+        for name in sorted({name for name in given if given.count(name) > 1})
+    ]  # fmt: skip
 
 
-def inspect_source(study: Study, card: SourceCard) -> list[Finding]:
-    """Findings about one file, by its kind."""
-    suffix = "".join(Path(card.path.name).suffixes[-2:]).lower()
-    if ".epw" in suffix:
-        from layers.epw import inspect_epw
-
-        return inspect_epw(card.path, card.shown_path)
-    if card.path.suffix.lower() in _RASTERS:
-        from layers.raster import inspect_raster
-
-        return inspect_raster(card)
-    if card.path.suffix.lower() in _TABLES or ".csv" in suffix:
-        from layers.source_file import file_findings
-
-        return file_findings(card)
-    from layers.vector import inspect_vector
-
-    return inspect_vector(card)
-
-
-def _datum_findings(study: Study) -> list[Finding]:
-    """Does the datum of the districts agree with the reference points of the facts?"""
-    region = study.file.region
-    if not (region.districts and region.facts):
+def _frame_findings(study: Study) -> list[Finding]:
+    """Is the study's own CRS one that metres can be counted in?"""
+    text = study.file.region.crs
+    if text == "auto":
         return []
-    if not {region.districts, region.facts} <= set(study.file.sources):
-        return []
-    from layers.contracts import FindingLog
-    from layers.datum_check import datum_findings
-    from layers.vector import read_vector
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
 
-    card, facts = study.card(region.districts), study.card(region.facts)
+    remedy = 'Use crs = "auto", or a CGCS2000 3-degree zone such as EPSG:4548 (117 E).'
     try:
-        layer = read_vector(card, "EPSG:4326", log=FindingLog())
-        points = pd.read_csv(facts.path, dtype={"county_code": str})
-    except (InputError, OSError, ValueError):
-        return []  # named already by the look into the file itself
-    reference = points[["name_zh", "lon", "lat"]].rename(columns={"name_zh": "name"})
-    return list(datum_findings(layer, card, reference, name_column=region.name_zh_column))
-
-
-def _network_findings(study: Study) -> list[Finding]:
-    if study.file.network.kind != "tables" or not study.file.network.folder:
+        crs = CRS.from_user_input(text)
+    except CRSError:
+        return [_error(study, "region.crs_unknown", "region", "crs", text, "there is no such CRS.", remedy)]
+    if crs.is_projected and all(axis.unit_name == "metre" for axis in crs.axis_info):
         return []
-    from grid.checks import check_network
-    from grid.network_tables import read_network
+    message = f"{crs.name} does not count in metres."
+    return [_error(study, "region.crs_not_metric", "region", "crs", text, message, remedy)]
 
-    folder = resolve_path(study.file.network.folder, study.path.parent)
-    try:
-        network = read_network(folder)
-    except InputError as error:
-        return list(error.findings)
-    return check_network(network)
+
+def _generated_findings(study: Study) -> list[Finding]:
+    made = study.file.generated
+    found: list[Finding] = []
+    if made.land is not None:
+        from layers.generated.profiles import land_profile
+
+        try:
+            land_profile(made.land.profile)
+        except InputError as error:
+            found += error.findings
+    years = {"generated.weather": made.weather.year} if made.weather else {}
+    years |= {f"weather.{cell.id}": cell.year for cell in study.file.weather}
+    return found + [
+        _error(study, "weather.leap_year", where, "year", year, "a weather year has 8760 hours, this one has 8784.",
+               "Name a year with 365 days.")
+        for where, year in years.items()
+        if calendar.isleap(year)
+    ]  # fmt: skip
 
 
 def described_cases(study: Study) -> str:

@@ -139,7 +139,7 @@ def compute_ground(results: Results) -> Ground:
         if entry.kind == "raster":
             from layers.raster import read_raster
 
-            rasters.append(replace(read_raster(card, region.frame), id=name))
+            rasters.append(replace(read_raster(card, region.frame, log=results.log), id=name))
         else:
             from layers.vector import read_vector
 
@@ -161,7 +161,7 @@ def compute_weather(results: Results) -> tuple[Weather, ...]:
     from layers.epw import read_epw
 
     file = results.study.file
-    cells = [read_epw(results.study.card(cell.source), cell.id, cell.year) for cell in file.weather]
+    cells = [read_epw(results.study.card(cell.source), cell.id, cell.year, log=results.log) for cell in file.weather]
     if file.generated.weather is not None:
         cells.append(_generated_weather(results.study))
     return tuple(cells)
@@ -354,7 +354,7 @@ def _no_sources(study: Study) -> Sequence[str]:
     return ()
 
 
-def _named(*pick) -> object:  # type: ignore[no-untyped-def]
+def _named(*pick):  # type: ignore[no-untyped-def]
     def sources(study: Study) -> Sequence[str]:
         return sorted({name for one in pick for name in one(study.file) if name})
 

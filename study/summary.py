@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,21 +16,24 @@ def summary(run: Run) -> str:
     assert run.folder is not None
     judged, flow = run.results.get("verdicts"), run.results.get("load_flow")
     candidates = run.results.get("sites").candidates
+    accepted = judged.verdicts["accepted_mw"].sum()
     cached = sum(report.from_cache for report in run.results.reports.values())
     lines = [
         f"{run.study}: run {run.run_id} ({cached} of {len(run.results.reports)} stages from the cache)",
         f"  map    {_shown(run.folder / 'site_map.html')}",
         f"  list   {_shown(run.folder / 'projects.xlsx')} (also csv, gpkg, geojson)",
         f"  land   {len(candidates)} candidates, {candidates['capacity_mw'].sum():,.0f} MW",
-        f"  grid   {judged.verdicts['accepted_mw'].sum():,.0f} MW accepted by AC load flow: {_verdicts(judged.verdicts)}",
+        f"  grid   {accepted:,.0f} MW accepted by AC load flow: {_verdicts(judged.verdicts)}",
     ]
-    for row in flow.load_flow.itertuples():
-        lines.append(
-            f"  case   {row.case}: {row.status}, losses {row.losses_mw:.1f} MW, "
-            f"V {row.vm_min_pu:.3f}..{row.vm_max_pu:.3f}, loading {row.loading_max_percent:.0f} %; N-1 {row.n_1_outages}: {row.n_1_solved} solved, "
-            f"{row.n_1_split} split, {row.n_1_diverged} diverged, {row.n_1_overloaded} overloaded"
-        )
+    lines += [_case_line(row) for row in flow.load_flow.to_dict("records")]
     return "\n".join(lines)
+
+
+def _case_line(row: dict[str, Any]) -> str:
+    """One case in a line: how it ended, its state, its outages."""
+    state = "losses {losses_mw:.1f} MW, V {vm_min_pu:.3f}..{vm_max_pu:.3f}, loading {loading_max_percent:.0f} %"
+    outages = "N-1 {n_1_outages}: {n_1_solved} solved, {n_1_split} split, {n_1_diverged} diverged, {n_1_overloaded} overloaded"
+    return f"  case   {row['case']}: {row['status']}, {state.format(**row)}; {outages.format(**row)}"
 
 
 def _verdicts(verdicts: pd.DataFrame) -> str:
