@@ -1,8 +1,8 @@
 """Load flow of every named case, and its N-1.
 
 The engine is lightsim2grid's Newton (:mod:`grid.engine`). Where it finds no solution, pandapower is asked with its
-own starts and with its fast decoupled method; its voltages are then the engine's start, so that every result comes from one
-set of equations. What neither solves is *diverged*.
+own starts and with its fast decoupled method; its voltages are then the engine's start, so that every result comes
+from one set of equations. What neither solves is *diverged*.
 """
 
 from __future__ import annotations

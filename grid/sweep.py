@@ -65,7 +65,6 @@ class Outages:
     """Scenario 0 is the intact network; then every branch whose outage has a solution, in branch order."""
 
     branch: Ints
-    status: tuple[Status, ...]
     voltage: Complexes
     """Base states, shape (buses, scenarios)."""
     dead: Bools
@@ -76,8 +75,8 @@ class Outages:
     """1 where the f side and the t side no longer see the branch, shape (scenarios, 2)."""
 
 
-class Modes:
-    """The modes met so far, made on demand. Order of making does not change any result."""
+class Batch:
+    """The outages of one case and the modes met so far, made on demand; the order of making changes no result."""
 
     def __init__(self, engine: Engine, outages: Outages, base_keys: list[ModeKey]) -> None:
         self.engine = engine
@@ -85,10 +84,19 @@ class Modes:
         self.base_keys = base_keys
         self._made: dict[ModeKey, Mode] = {}
 
-    def of(self, key: ModeKey) -> Mode:
+    def mode(self, key: ModeKey) -> Mode:
         if key not in self._made:
             self._made[key] = _build_mode(self.engine, self.outages, key)
         return self._made[key]
+
+    def settled(self, voltage: Complexes, keys: list[ModeKey], keep: Ints) -> Batch:
+        """The same batch with solved base states, reduced to the scenarios ``keep``."""
+        old = self.outages
+        outages = Outages(old.branch[keep], voltage[:, keep], old.dead[:, keep], old.rows[keep], old.sees[keep])
+        batch = Batch(self.engine, outages, [keys[k] for k in keep])
+        if len(keep) == len(old.branch):
+            batch._made = self._made
+        return batch
 
 
 @dataclass(frozen=True)
@@ -96,26 +104,31 @@ class CaseSweep:
     """One case, ready for batched studies: base states, factored Jacobians and limits of every outage.
 
     ``diverged`` names the outages without a solution before anything is added: they are insecure, cannot be
-    swept, and forbid a certificate. ``solutions`` are the base states by outage id ('' is the intact network).
+    swept, and forbid a certificate. ``base_values``, ``nominal`` and ``limits`` have the shape (rows, scenarios).
     """
 
-    engine: Engine
+    batch: Batch
     settings: LimitSettings
-    outages: Outages
-    modes: Modes
     base_values: Floats
     nominal: Floats
     limits: Floats
     diverged: tuple[str, ...]
-    solutions: dict[str, Solution]
+
+    @property
+    def engine(self) -> Engine:
+        return self.batch.engine
+
+    @property
+    def outages(self) -> Outages:
+        return self.batch.outages
 
     @property
     def model(self) -> GridModel:
-        return self.engine.model
+        return self.batch.engine.model
 
     @property
     def constraint_rows(self) -> Rows:
-        return rows_of(self.engine.model)
+        return rows_of(self.model)
 
     @property
     def count(self) -> int:
@@ -126,51 +139,67 @@ class CaseSweep:
         return "" if branch < 0 else self.model.element_ids[branch]
 
 
-def build_sweep(network: Network, case: Case, settings: LimitSettings, *, n_1: bool = True) -> CaseSweep | None:
-    """Solve the case and each of its outages by the engine and factor what the batch needs.
+def build_sweep(network: Network, case: Case, settings: LimitSettings) -> CaseSweep | None:
+    """Solve the case and each of its outages and factor what the batch needs.
 
-    Returns None where the case itself has no solution.
+    Outages are solved in the batch from the intact network's state; what does not converge there is tried by the
+    engine. Returns None where the case itself has no solution.
     """
     engine = Engine(network, case)
     model = engine.model
     base = engine.solve()
     if base.status is Status.DIVERGED:
         return None
-    solutions = {"": base}
-    if n_1:
-        for element in model.element_ids:
-            solutions[element] = engine.solve(outage=element, start=base.voltage)
-    diverged = tuple(e for e, s in solutions.items() if s.status is Status.DIVERGED)
-    kept = [e for e in solutions if e not in diverged]
-    branch = np.array([-1 if e == "" else model.element_index(e) for e in kept], dtype=np.int64)
-    outages, modes = _prepare(engine, branch, [solutions[e] for e in kept])
+    start = _unsolved(engine, base)
+    every = np.arange(model.n_branch + 1)
+    first = start.outages.voltage
+    voltage, done, keys = _solve(start, np.zeros((model.n_bus, len(every))), every, np.angle(first), np.abs(first))
+    for k in np.flatnonzero(~done).tolist():
+        state = engine.solve(outage=model.element_ids[k - 1], start=base.voltage)
+        if state.status is not Status.DIVERGED:
+            done[k] = True
+            voltage[:, k] = np.where(np.isnan(state.vm_pu), first[:, k], state.voltage)
+            keys[k] = (_stuck(model, state), keys[k][1])
+    diverged = tuple(model.element_ids[k - 1] for k in np.flatnonzero(~done).tolist())
+    batch = start.settled(voltage, keys, np.flatnonzero(done))
+    outages = batch.outages
     values = row_values(model, outages.voltage, outages.branch, outages.dead)
-    nominal = np.repeat(nominal_limits(model, settings, after_outage=True)[:, None], len(kept), axis=1)
+    nominal = np.repeat(nominal_limits(model, settings, after_outage=True)[:, None], len(outages.branch), axis=1)
     nominal[:, 0] = nominal_limits(model, settings, after_outage=False)
     limits = effective_limits(nominal, values, rows_of(model), settings)
-    return CaseSweep(engine, settings, outages, modes, values, nominal, limits, diverged, solutions)
+    return CaseSweep(batch, settings, values, nominal, limits, diverged)
 
 
-def _prepare(engine: Engine, branch: Ints, states: list[Solution]) -> tuple[Outages, Modes]:
-    model = engine.model
-    n, count = model.n_bus, len(branch)
-    dead = np.stack([np.isnan(s.vm_pu) for s in states], axis=1)
-    base = np.where(dead[:, 0], 1.0 + 0j, states[0].voltage)
-    voltage = np.where(dead, base[:, None], np.stack([s.voltage for s in states], axis=1))
-    sees = np.zeros((count, 2))
-    keys: list[ModeKey] = []
-    for k, state in enumerate(states):
-        if branch[k] >= 0:
-            newly_dead = dead[:, k] & ~dead[:, 0]
-            sees[k] = (not newly_dead[model.f[branch[k]]], not newly_dead[model.t[branch[k]]])
-        buses = [model.bus_index(bus) for bus in state.fixed_reactive]
-        stuck = tuple(sorted(zip(buses, state.fixed_reactive_mvar, strict=True)))
-        keys.append((stuck, _other_parts(model, engine.point, int(branch[k]))))
+def _unsolved(engine: Engine, base: Solution) -> Batch:
+    """Every single outage with the intact network's state as its start; bridges with what they cut off."""
+    model, point = engine.model, engine.point
+    n, count = model.n_bus, model.n_branch + 1
+    branch = np.arange(count) - 1
+    cut_off = np.isnan(base.vm_pu)
+    dead = np.repeat(cut_off[:, None], count, axis=1)
+    sees = np.ones((count, 2))
+    sees[0] = 0.0
+    stuck = _stuck(model, base)
+    keys: list[ModeKey] = [(stuck, _other_parts(model, point, -1))] * count
+    for bridge in engine.bridges:
+        k = bridge + 1
+        label = parts(model, np.arange(model.n_branch) != bridge)
+        dead[:, k] = ~np.isin(label, label[point.infeed])
+        ends = np.array([model.f[bridge], model.t[bridge]])
+        sees[k] = ~(dead[ends, k] & ~cut_off[ends])
+        lost = {int(i) for i in np.flatnonzero(dead[:, k])}
+        keys[k] = (tuple(s for s in stuck if s[0] not in lost), _other_parts(model, point, bridge))
     place = np.maximum(branch, 0)
     f, t = model.f[place], model.t[place]
     rows = np.stack([f, t, n + f, n + t], axis=1)
-    outages = Outages(branch, tuple(s.status for s in states), voltage, dead, rows, sees)
-    return outages, Modes(engine, outages, keys)
+    intact = np.where(cut_off, 1.0 + 0j, base.voltage)
+    outages = Outages(branch, np.repeat(intact[:, None], count, axis=1), dead, rows, sees)
+    return Batch(engine, outages, keys)
+
+
+def _stuck(model: GridModel, state: Solution) -> tuple[tuple[int, float], ...]:
+    buses = [model.bus_index(bus) for bus in state.fixed_reactive]
+    return tuple(sorted(zip(buses, state.fixed_reactive_mvar, strict=True)))
 
 
 def _other_parts(model: GridModel, point: OperatingPoint, branch: int) -> tuple[int, ...]:
@@ -255,8 +284,8 @@ def sensitivity(sweep: CaseSweep, bus: int, scenarios: Ints) -> tuple[Floats, Fl
     """Change of angles [rad] and magnitudes [pu] per pu of active injection at ``bus``, shapes (buses, scenarios)."""
     outages, n = sweep.outages, sweep.model.n_bus
     moved = np.empty((2 * n + 1, len(scenarios)))
-    keys = [sweep.modes.base_keys[k] for k in scenarios]
-    for mode, states in _by_mode(sweep.modes, keys, np.arange(len(scenarios))):
+    keys = [sweep.batch.base_keys[k] for k in scenarios]
+    for mode, states in _by_mode(sweep.batch, keys, np.arange(len(scenarios))):
         ks = scenarios[states]
         column = np.zeros(2 * n + 1) if bus in mode.fixed_angle else mode.inverse[:, bus]
         at_ends = column[outages.rows[ks]]
@@ -264,12 +293,12 @@ def sensitivity(sweep: CaseSweep, bus: int, scenarios: Ints) -> tuple[Floats, Fl
     return moved[:n], moved[n : 2 * n]
 
 
-def _by_mode(modes: Modes, keys: list[ModeKey], states: Ints) -> list[tuple[Mode, Ints]]:
+def _by_mode(batch: Batch, keys: list[ModeKey], states: Ints) -> list[tuple[Mode, Ints]]:
     """The states grouped by their mode, in order of first appearance."""
     groups: dict[ModeKey, list[int]] = {}
     for state in states.tolist():
         groups.setdefault(keys[state], []).append(state)
-    return [(modes.of(key), np.array(members)) for key, members in groups.items()]
+    return [(batch.mode(key), np.array(members)) for key, members in groups.items()]
 
 
 def solve_states(
@@ -292,18 +321,7 @@ def solve_states(
     limits included.
     """
     added = added_pu if added_pu.ndim == 2 else np.repeat(added_pu[:, None], len(scenarios), axis=1)
-    angle, magnitude = angle.copy(), magnitude.copy()
-    keys = [sweep.modes.base_keys[k] for k in scenarios]
-    done = np.zeros(len(scenarios), dtype=bool)
-    waiting = np.arange(len(scenarios))
-    for _ in range(REACTIVE_ROUNDS):
-        for mode, states in _by_mode(sweep.modes, keys, waiting):
-            done[states] = _chord(sweep, mode, added, scenarios, states, angle, magnitude)
-        waiting = _switch_modes(sweep, keys, scenarios, waiting[done[waiting]], angle, magnitude)
-        done[waiting] = False
-        if not len(waiting):
-            break
-    voltage = magnitude * np.exp(1j * angle)
+    voltage, done, _ = _solve(sweep.batch, added, scenarios, angle, magnitude)
     failures = 0
     for s in np.flatnonzero(~done):
         solved = _by_engine(sweep, added[:, s], int(scenarios[s]))
@@ -316,22 +334,40 @@ def solve_states(
     return voltage, done
 
 
+def _solve(
+    batch: Batch, added: Floats, scenarios: Ints, angle: Floats, magnitude: Floats
+) -> tuple[Complexes, Bools, list[ModeKey]]:
+    """Chord solves with switching of modes; also returns the mode that each state ended in."""
+    angle, magnitude = angle.copy(), magnitude.copy()
+    keys = [batch.base_keys[k] for k in scenarios]
+    done = np.zeros(len(scenarios), dtype=bool)
+    waiting = np.arange(len(scenarios))
+    for _ in range(REACTIVE_ROUNDS):
+        for mode, states in _by_mode(batch, keys, waiting):
+            done[states] = _chord(batch, mode, added, scenarios, states, angle, magnitude)
+        waiting = _switch_modes(batch, keys, scenarios, waiting[done[waiting]], angle, magnitude)
+        done[waiting] = False
+        if not len(waiting):
+            break
+    return np.asarray(magnitude * np.exp(1j * angle), dtype=np.complex128), done, keys
+
+
 def _switch_modes(
-    sweep: CaseSweep, keys: list[ModeKey], scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
+    batch: Batch, keys: list[ModeKey], scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
 ) -> Ints:
     """Give states whose generators left their reactive range a new mode; return those states."""
-    point = sweep.engine.point
+    point = batch.engine.point
     limited = np.flatnonzero(point.controlled & ~point.infeed)
     if not len(limited) or not len(states):
         return states[:0]
     ks = scenarios[states]
     voltage = magnitude[:, states] * np.exp(1j * angle[:, states])
-    power = _drawn_power(sweep, voltage, ks)[limited]
+    power = _drawn_power(batch, voltage, ks)[limited]
     q_mvar = power.imag * BASE_MVA + point.load_mvar[limited, None]
     low, high = point.q_min_mvar[limited, None], point.q_max_mvar[limited, None]
     over = np.where(q_mvar > high + REACTIVE_ROOM_MVAR, 1, np.where(q_mvar < low - REACTIVE_ROOM_MVAR, -1, 0))
     lift = magnitude[np.ix_(limited, states)] - point.vm_set_pu[limited, None]
-    dead = sweep.outages.dead[np.ix_(limited, ks)]
+    dead = batch.outages.dead[np.ix_(limited, ks)]
     switched = []
     for column, state in enumerate(states.tolist()):
         stuck = dict(keys[state][0])
@@ -356,9 +392,9 @@ def _switch_modes(
     return np.array(switched, dtype=np.int64)
 
 
-def _drawn_power(sweep: CaseSweep, voltage: Complexes, ks: Ints) -> Complexes:
+def _drawn_power(batch: Batch, voltage: Complexes, ks: Ints) -> Complexes:
     """Power that flows from each bus into the network [pu], the lost branch left out, shape (buses, states)."""
-    outages, model = sweep.outages, sweep.model
+    outages, model = batch.outages, batch.engine.model
     power = voltage * np.conj(model.ybus @ voltage)
     place, columns = np.maximum(outages.branch[ks], 0), np.arange(len(ks))
     f, t = model.f[place], model.t[place]
@@ -369,17 +405,17 @@ def _drawn_power(sweep: CaseSweep, voltage: Complexes, ks: Ints) -> Complexes:
 
 
 def _chord(
-    sweep: CaseSweep, mode: Mode, added: Floats, scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
+    batch: Batch, mode: Mode, added: Floats, scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
 ) -> Bools:
     """Newton with the fixed Jacobian on the columns ``states`` of ``angle`` and ``magnitude``, in place."""
-    n = sweep.model.n_bus
+    n = batch.engine.model.n_bus
     slack = np.zeros(len(states))
     converged = np.zeros(len(states), dtype=bool)
     local = np.arange(len(states))
     for _ in range(CHORD_ITERATIONS):
         active = states[local]
         ks = scenarios[active]
-        power = _drawn_power(sweep, magnitude[:, active] * np.exp(1j * angle[:, active]), ks)
+        power = _drawn_power(batch, magnitude[:, active] * np.exp(1j * angle[:, active]), ks)
         gap = power - mode.injected_pu[:, None] - added[:, active]
         mismatch = np.zeros((2 * n + 1, len(ks)))
         mismatch[:n] = gap.real - mode.weight[:, None] * slack[None, local]
@@ -392,7 +428,7 @@ def _chord(
             break
         active, local, ks = active[go_on], local[go_on], ks[go_on]
         step = mode.inverse @ mismatch[:, go_on]
-        at_ends = step[sweep.outages.rows[ks].T, np.arange(len(ks))]
+        at_ends = step[batch.outages.rows[ks].T, np.arange(len(ks))]
         step -= (mode.correction[ks] @ at_ends.T[:, :, None])[:, :, 0].T
         angle[:, active] -= step[:n]
         magnitude[:, active] -= step[n : 2 * n]

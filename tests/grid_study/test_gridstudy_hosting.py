@@ -301,3 +301,38 @@ def test_outage_that_leaves_two_supplied_parts_is_swept_too():
     assert (found.binding_element, found.binding_outage) == ("BC", "AB")
     scanned = Scan(net, LIGHT).first_exit("B/110", 0.5, 100.0)
     assert scanned - 0.5 <= found.capacity_mw <= scanned + 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+@pytest.mark.parametrize("case", [NOON, PEAK], ids=lambda c: c.id)
+def test_base_states_of_all_outages_equal_the_engines(seed, case):
+    """Also where an outage changes which generators stand at a reactive limit."""
+    net = random_network(seed)
+    sweep = hosting_basis(net, [case]).sweeps[0]
+    assert sweep.diverged == ()
+    for k in range(sweep.count):
+        one = sweep.engine.solve(outage=sweep.outage_name(k) or None)
+        live = np.isfinite(one.vm_pu)
+        np.testing.assert_array_equal(live, ~sweep.outages.dead[:, k])
+        np.testing.assert_allclose(sweep.outages.voltage[live, k], one.voltage[live], atol=1e-6)
+
+
+def test_generators_leave_and_keep_their_reactive_range_in_the_batch():
+    """A tight reactive range at K1: plants push it from one mode into another; the engine says the same."""
+    net = random_network(0)
+    net = dataclasses.replace(net, generators=net.generators.assign(q_min_mvar=-12.0, q_max_mvar=6.0, vm_pu=1.028))
+    sweep = hosting_basis(net, [PEAK]).sweeps[0]
+    ks = np.arange(sweep.count)
+    base = sweep.outages.voltage
+    modes = set()
+    for p in (0.0, 2.0, 4.0, 6.0):
+        added = np.zeros(sweep.model.n_bus)
+        added[sweep.model.bus_index("S001/110")] = p
+        voltage, done = solve_states(sweep, added, ks, np.angle(base), np.abs(base))
+        assert done.all()
+        for k in ks:
+            one = sweep.engine.solve(100 * added, sweep.outage_name(k) or None)
+            modes.add(one.fixed_reactive_mvar)
+            live = np.isfinite(one.vm_pu)
+            np.testing.assert_allclose(voltage[live, k], one.voltage[live], atol=1e-6)
+    assert len(modes) > 1
