@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from layers.contracts import Finding, InputError
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from study import records
+from study.check_sources import network_findings, source_findings, used_sources
 from study.study_file import Study, nearest
 
-_TABLES = (".csv", ".parquet")
-_RASTERS = (".tif", ".tiff")
+__all__ = ["check_study", "layer_ids", "pack_entries", "refuse_errors", "used_sources"]
+
 _WEIGHT_TOLERANCE = 1e-6
 
 
@@ -157,7 +157,8 @@ def _criterion_findings(study: Study) -> list[Finding]:
         if not c.weight >= 0
     ]  # fmt: skip
     found += [
-        _error(study, "criteria.value_function", "criteria", c.id, c.best, "'worst' and 'best' are equal or no numbers.",
+        _error(study, "criteria.value_function", "criteria", c.id, c.best,
+               "'worst' and 'best' are equal, or no numbers.",
                "Give the value that counts nothing and the value that counts fully.")
         for c in criteria
         if not (math.isfinite(c.best) and math.isfinite(c.worst)) or math.isclose(c.best, c.worst)
@@ -262,7 +263,3 @@ def _generated_findings(study: Study) -> list[Finding]:
         for where, year in years.items()
         if calendar.isleap(year)
     ]  # fmt: skip
-
-
-def described_cases(study: Study) -> str:
-    return ", ".join(case.label_en for case in records.cases(study.file))

@@ -125,7 +125,8 @@ def _only_findings(study: Study, districts: gpd.GeoDataFrame) -> list[Finding]:
         known += [str(code) for code in districts[region.code_column]]
     return [
         Finding("error", "region.unknown_district", study.shown_path, "region", "only", name,
-                f"there is no district '{name}' in the file.", nearest(name, known) or f"Districts: {', '.join(known)}.")
+                f"there is no district '{name}' in the file.",
+                nearest(name, known) or f"Districts: {', '.join(known)}.")
         for name in region.only
         if name not in known
     ]  # fmt: skip
