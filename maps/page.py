@@ -149,7 +149,7 @@ def _before(parts: PageParts) -> str:
         f"{spoken(label('ui.panel_aria'))}>{_both('ui.panel')}</button>"
         f'<button type="button" id="fg-language" {spoken(label("ui.language_aria"))}>{_both("ui.language")}</button>'
         f"</header>{parts.banner}<noscript>{_both('ui.noscript')}</noscript>"
-        f'<main><div id="fg-stage" role="region" {spoken(label("ui.map"))}>'
+        '<main><div id="fg-stage">'
     )
 
 

@@ -115,6 +115,7 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
         tiles=None,
         zoom_control=False,
         attribution_control=False,
+        fade_animation=False,
         zoom_snap=0.25,
         zoom_delta=0.5,
         min_zoom=4,

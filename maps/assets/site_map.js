@@ -145,6 +145,7 @@ window.fengguang = (function () {
         ["popup.host", both(data.hosts[hostIndex.get(site.host_type)].name)],
         ["popup.district", both([site.district_zh, site.district_en])],
         ["popup.capacity", number(site.capacity_mw, 1, "MW")],
+        ["popup.grid_capacity", number(site.grid_capacity_mw, 1, "MW")],
         ["popup.area", number(site.area_m2 === null ? null : site.area_m2 / 1e6, 2, "km²")],
         ["popup.yield", number(site.specific_yield_kwh_per_kw, 0, "kWh/kW")],
         ["popup.energy", number(site.energy_mwh === null ? null : site.energy_mwh / 1000, 1, "GWh")],
@@ -245,6 +246,8 @@ window.fengguang = (function () {
     let chosenCase = data.cases.length ? "0" : "worst";
     const siteLayers = candidates.map(() => []);
     const routeLayers = [];
+    /* One tip for the whole map: bound to shapes, Leaflet would make each of them a stop of the tabulator key. */
+    const tip = L.tooltip({ direction: "top", offset: [0, -6], className: "fg-tip" });
     const stationMarkers = new Map();
     const groupOf = (kind, index) => groups.find((group) => group.kind === kind && group.index === index).layer;
     const levels = (list) => [...new Set(list.map((item) => item.kv))].sort((a, b) => b - a);
@@ -269,6 +272,7 @@ window.fengguang = (function () {
       const order = [["fg-districts", 350], ["fg-sites", 410], ["fg-lines", 420], ["fg-circles", 430], ["fg-names", 440]];
       for (const [name, z] of order) map.createPane(name).style.zIndex = String(z);
       map.getPane("fg-names").style.pointerEvents = "none";
+      speak(map.getContainer(), data.labels["ui.map"]).setAttribute("role", "group");
     }
 
     function open(latlng, content, opener) {
@@ -284,6 +288,12 @@ window.fengguang = (function () {
         content.focus({ preventScroll: true });
         popup.on("remove", () => opener.focus({ preventScroll: true }));
       }
+    }
+
+    function hover(layers, words) {
+      layers.on("mouseover", (event) => tip.setLatLng(event.latlng).setContent(words(event.layer || layers)).openOn(map));
+      layers.on("mousemove", (event) => tip.setLatLng(event.latlng));
+      layers.on("mouseout click", () => map.closeTooltip(tip));
     }
 
     function drawDistricts() {
@@ -320,10 +330,10 @@ window.fengguang = (function () {
           const feature = event.layer && event.layer.feature ? event.layer.feature : event.propagatedFrom.feature;
           open(event.latlng, sitePopup(candidates[feature.properties.i]), null);
         });
-        group.bindTooltip((layer) => {
+        hover(group, (layer) => {
           const site = candidates[layer.feature.properties.i];
           return node("span", "", both([site.name_zh, site.name_en]), ` · ${number(site.capacity_mw, 1, "MW")}`);
-        }, { sticky: true, direction: "top", className: "fg-tip" });
+        });
       });
     }
 
@@ -341,8 +351,8 @@ window.fengguang = (function () {
           L.DomEvent.stopPropagation(event);
           open(event.latlng, linePopup(route), null);
         });
-        reach.bindTooltip(() => node("span", "", both(route.circuits[0].name),
-          ` · ${number(routeLoading(route, chosenCase), 0, "%")}`), { sticky: true, direction: "top", className: "fg-tip" });
+        hover(reach, () => node("span", "", both(route.circuits[0].name),
+          ` · ${number(routeLoading(route, chosenCase), 0, "%")}`));
         group.addLayer(casing).addLayer(drawn).addLayer(reach);
         routeLayers.push([route, drawn]);
       }
@@ -543,6 +553,7 @@ window.fengguang = (function () {
           if (step) chooseTab(tabs, (i + step + tabs.length) % tabs.length, true);
         });
       });
+      document.addEventListener("keydown", (event) => { if (event.key === "Escape") map.closePopup(); });
       window.addEventListener("resize", () => map.invalidateSize({ animate: false }));
     }
 
