@@ -48,14 +48,11 @@ def load_points(results: Results) -> pd.DataFrame:
     weights = weights.assign(p_mw=within * np.array([share[code] for code in codes]) * demand.peak_mw)
     weights["p_mw"] *= demand.peak_mw / weights["p_mw"].sum()
     cell = np.floor(weights[["x", "y"]] / _LATTICE_M).astype(np.int64)
-    weights = weights.assign(
-        cx=cell["x"], cy=cell["y"], xw=weights["x"] * weights["p_mw"], yw=weights["y"] * weights["p_mw"]
-    )
+    xw, yw = weights["x"] * weights["p_mw"], weights["y"] * weights["p_mw"]
+    weights = weights.assign(cx=cell["x"], cy=cell["y"], xw=xw, yw=yw)
     gathered = weights.groupby(["district_code", "cx", "cy"], as_index=False)[["p_mw", "xw", "yw"]].sum()
-    points = gpd.points_from_xy(
-        gathered["xw"] / gathered["p_mw"], gathered["yw"] / gathered["p_mw"], crs=region.frame.crs
-    )
-    wgs84 = points.to_crs("EPSG:4326")
+    x, y = gathered["xw"] / gathered["p_mw"], gathered["yw"] / gathered["p_mw"]
+    wgs84 = gpd.points_from_xy(x, y, crs=region.frame.crs).to_crs("EPSG:4326")
     return pd.DataFrame(
         {
             "lon": wgs84.x,
@@ -164,7 +161,9 @@ def _osm_network(results: Results) -> Network:
     from grid.osm_network import build_osm_network
 
     study, entry = results.study, results.study.file.network
-    assert entry.lines_source and entry.substations_source and entry.plants_source
+    assert entry.lines_source is not None  # the check names what is lacking
+    assert entry.substations_source is not None
+    assert entry.plants_source is not None
     network: Network = build_osm_network(
         study.card(entry.lines_source),
         study.card(entry.substations_source),

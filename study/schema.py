@@ -71,6 +71,8 @@ class RegionEntry(Closed):
     crs: str = "auto"
     """'auto': the CGCS2000 3-degree zone of the region's centre; or an EPSG code."""
     resolution_m: Annotated[float, Field(gt=0, le=1000)] = 30.0
+    names_en: dict[str, str] = {}
+    """English names by Chinese district name, where file and facts lack them."""
     population: dict[str, float] = {}
     """Inhabitants by Chinese district name, where facts lack them."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -97,6 +97,7 @@ def _districts_wgs84(study: Study, log: FindingLog) -> VectorLayer:
     names = features[region.name_zh_column]
     pinyin = names.map(facts["name_pinyin"].map(records.plain_pinyin)) if len(facts) else names
     given = features[region.name_en_column] if region.name_en_column else pinyin
+    given = names.map(region.names_en).fillna(given)
     known = names.map(facts["county_code"]) if len(facts) else names
     codes = features[region.code_column].astype(str) if region.code_column else known.fillna(names)
     features = features.assign(name_en=given.fillna(names).astype(object), code=codes.astype(object))
@@ -340,7 +341,7 @@ def compute_verdicts(results: Results) -> object:
 # --- the graph --------------------------------------------------------------------------------------------------
 
 
-def _slice(*names: str):  # type: ignore[no-untyped-def]
+def _slice(*names: str) -> Callable[[Study], object]:
     """The parts of the study file that a stage depends on, as plain JSON."""
 
     def config(study: Study) -> object:
@@ -354,14 +355,16 @@ def _no_sources(study: Study) -> Sequence[str]:
     return ()
 
 
-def _named(*pick):  # type: ignore[no-untyped-def]
+def _named(*pick: Callable[[StudyFile], Iterable[str | None]]) -> Callable[[Study], Sequence[str]]:
+    """Ids of the sources that a stage reads; None where the study names none."""
+
     def sources(study: Study) -> Sequence[str]:
         return sorted({name for one in pick for name in one(study.file) if name})
 
     return sources
 
 
-def _seed_and(*names: str):  # type: ignore[no-untyped-def]
+def _seed_and(*names: str) -> Callable[[Study], object]:
     inner = _slice(*names)
     return lambda study: [study.file.study.seed, study.file.study.code, inner(study)]
 
