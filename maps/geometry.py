@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,8 @@ METRES_PER_DEGREE = 111_320.0
 
 Position = list[float]
 Polygons = list[list[list[Position]]]
+Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
+Work = Callable[[npt.NDArray[np.object_]], npt.NDArray[np.object_]]
 
 
 def is_wgs84(frame: gpd.GeoDataFrame) -> bool:
@@ -23,7 +27,7 @@ def is_wgs84(frame: gpd.GeoDataFrame) -> bool:
     return crs.to_authority() in {("EPSG", "4326"), ("OGC", "CRS84")} or crs.to_epsg() == 4326
 
 
-def simplify(shapes: npt.ArrayLike, tolerance_m: float) -> npt.NDArray[np.object_]:
+def simplify(shapes: Shapes, tolerance_m: float) -> npt.NDArray[np.object_]:
     """Shapes in degrees with fewer corners, moved by no more than about ``tolerance_m`` metres on the ground.
 
     Rings never vanish and never cross themselves (topology is kept). Zero returns the shapes as they are.
@@ -37,13 +41,13 @@ def simplify(shapes: npt.ArrayLike, tolerance_m: float) -> npt.NDArray[np.object
     return _in_metres(geometries, lambda g: shapely.simplify(g, tolerance_m, preserve_topology=True), tolerance_m)
 
 
-def simplify_together(shapes: npt.ArrayLike, tolerance_m: float) -> npt.NDArray[np.object_]:
+def simplify_together(shapes: Shapes, tolerance_m: float) -> npt.NDArray[np.object_]:
     """Like :func:`simplify` for polygons that share borders: neighbours keep one common border, without gaps."""
     geometries = np.asarray(shapes, dtype=object)
     return _in_metres(geometries, lambda g: shapely.coverage_simplify(g, tolerance_m), tolerance_m)
 
 
-def _in_metres(geometries: npt.NDArray[np.object_], work, tolerance_m: float) -> npt.NDArray[np.object_]:  # type: ignore[no-untyped-def]
+def _in_metres(geometries: npt.NDArray[np.object_], work: Work, tolerance_m: float) -> npt.NDArray[np.object_]:
     """``work`` done on a local plane where one unit is one metre in both directions."""
     if tolerance_m < 0:
         raise ValueError(f"tolerance_m is {tolerance_m}: give zero or a positive number of metres")

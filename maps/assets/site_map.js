@@ -5,6 +5,7 @@ window.fengguang = (function () {
   const data = JSON.parse(document.getElementById("fg-data").textContent);
   const style = data.style;
   const DASH = "—";
+  const NARROW = 600;
   const byId = (id) => document.getElementById(id);
   const all = (selector) => Array.from(document.querySelectorAll(selector));
 
@@ -277,7 +278,7 @@ window.fengguang = (function () {
 
     function open(latlng, content, opener) {
       const popup = L.popup({ maxWidth: 340, minWidth: 300, maxHeight: Math.max(180, map.getSize().y - 90),
-        autoPanPaddingTopLeft: [60, 16], autoPanPaddingBottomRight: [46, 16] }).setLatLng(latlng).setContent(content);
+        autoPanPaddingTopLeft: [besideLegend(), 16], autoPanPaddingBottomRight: [46, 16] }).setLatLng(latlng).setContent(content);
       popup.openOn(map);
       const close = popup.getElement().querySelector(".leaflet-popup-close-button");
       if (close) speak(close, data.labels["ui.close"]);
@@ -392,6 +393,7 @@ window.fengguang = (function () {
       L.control.scale({ position: "bottomright", imperial: false, maxWidth: 140 }).addTo(map);
       byId("fg-layers").append(control.getContainer());
       const stage = byId("fg-stage");
+      byId("fg-legend").open = map.getSize().x > NARROW;
       for (const name of ["fg-legend", "fg-north"]) {
         L.DomEvent.disableClickPropagation(byId(name));
         L.DomEvent.disableScrollPropagation(byId(name));
@@ -399,11 +401,14 @@ window.fengguang = (function () {
       }
     }
 
-    /* The whole region beside the legend, where the window is wide enough for both. */
-    function fit() {
+    /* Where the map's free part begins: right of the legend if the window is wide enough for both. */
+    function besideLegend() {
       const legend = byId("fg-legend");
-      const beside = legend.open && map.getSize().x > 700 ? legend.offsetWidth + 20 : 16;
-      map.fitBounds(data.bounds, { paddingTopLeft: [beside, 16], paddingBottomRight: [24, 24], animate: false });
+      return legend.open && map.getSize().x > NARROW ? legend.offsetWidth + 20 : 56;
+    }
+
+    function fit() {
+      map.fitBounds(data.bounds, { paddingTopLeft: [besideLegend(), 16], paddingBottomRight: [24, 24], animate: false });
     }
 
     /* A site is a circle while its outline would be smaller on the screen than the circle. */

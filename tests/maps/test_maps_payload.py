@@ -16,7 +16,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from map_samples import sample_input
-from shapely.geometry import LineString, MultiPolygon, Polygon, box
+from shapely.geometry import LineString, Polygon, box
 
 from grid.contracts import UPGRADES, VERDICTS_ALLOWED
 from maps.bilingual import safe
@@ -90,7 +90,7 @@ def test_positions_have_five_decimals_and_no_repeated_corner() -> None:
 
 def test_holes_and_parts_are_kept() -> None:
     ring = box(0, 0, 3, 3).difference(box(1, 1, 2, 2))
-    parts = polygon_positions(MultiPolygon([ring, box(5, 5, 6, 6)]))
+    parts = polygon_positions(shapely.union_all([ring, box(5, 5, 6, 6)]))
     assert [len(part) for part in parts] == [2, 1]
 
 
@@ -148,7 +148,7 @@ def _lightness(colour: str) -> float:
     return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
 
 
-def _seen_by(colour: str, kind: str) -> np.ndarray:
+def _seen_by(colour: str, kind: str) -> Any:
     """Colour as a dichromat sees it (Viénot, Brettel and Mollon 1999: matrices on linear RGB)."""
     channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)

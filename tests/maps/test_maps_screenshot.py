@@ -23,7 +23,7 @@ def test_the_picture_has_the_asked_size_and_language(tmp_path: Path) -> None:
     write_site_map(sample_input(), tmp_path / "map.html")
     pictures = []
     for name, options in (("zh", {}), ("en", {"language": "en"}), ("verdict", {"view": "verdict"})):
-        screenshot(tmp_path / "map.html", tmp_path / f"{name}.png", width=900, height=600, scale=2.0, **options)  # type: ignore[arg-type]
+        screenshot(tmp_path / "map.html", tmp_path / f"{name}.png", width=900, height=600, scale=2.0, **options)
         pictures.append((tmp_path / f"{name}.png").read_bytes())
         assert struct.unpack(">II", pictures[-1][16:24]) == (1800, 1200)
     assert len(set(pictures)) == 3
