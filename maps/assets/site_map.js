@@ -108,7 +108,9 @@ window.fengguang = (function () {
     return { ...line, weight: 2, fillColor: "#ffffff", fillOpacity: 0.7, dashArray: "1 4" };
   }
 
-  const radius = (site) => Math.min(3.2 + 0.85 * Math.sqrt(site.capacity_mw), 22);
+  /* Area by MW; all circles shrink together where there are many of them. */
+  const crowding = Math.max(0.35, Math.min(1, Math.sqrt(200 / Math.max(candidates.length, 1))));
+  const radius = (site) => Math.max(2.6, crowding * Math.min(3.2 + 0.85 * Math.sqrt(site.capacity_mw), 22));
 
   /* ---- popups ---- */
 
