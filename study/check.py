@@ -103,6 +103,8 @@ def _lacks(study: Study) -> list[Finding]:
         "network.folder": file.network.kind == "tables" and not file.network.folder,
         "cases": not file.cases,
     }
+    for item in ("lines_source", "substations_source", "plants_source"):
+        lacks[f"network.{item}"] = file.network.kind == "osm" and getattr(file.network, item) is None
     return [
         _error(study, "study.missing", part, part, "", f"nothing says where the {part} comes from.",
                f"Name a source for {part}, or a [generated] entry.")

@@ -115,7 +115,9 @@ def _district_findings(study: Study) -> list[Finding]:
     ]  # fmt: skip
     if found:
         return found
-    return _only_findings(study, districts) + _datum_findings(study, districts, card)
+    return (
+        _only_findings(study, districts) + _place_findings(study, districts) + _datum_findings(study, districts, card)
+    )
 
 
 def _only_findings(study: Study, districts: gpd.GeoDataFrame) -> list[Finding]:
@@ -129,6 +131,20 @@ def _only_findings(study: Study, districts: gpd.GeoDataFrame) -> list[Finding]:
                 nearest(name, known) or f"Districts: {', '.join(known)}.")
         for name in region.only
         if name not in known
+    ]  # fmt: skip
+
+
+def _place_findings(study: Study, districts: gpd.GeoDataFrame) -> list[Finding]:
+    """Stations and plants that are said to stand in a district that is not there."""
+    network, known = study.file.network, [str(name) for name in districts[study.file.region.name_zh_column]]
+    places = [("network.stations", s.name_zh, s.district) for s in network.stations]
+    places += [("network.plants", p.name_zh, p.district) for p in network.plants]
+    return [
+        Finding("error", "network.unknown_district", study.shown_path, where, item, district,
+                f"there is no district '{district}' in the file.",
+                nearest(district, known) or f"Districts: {', '.join(known)}; leave it out for a place outside.")
+        for where, item, district in places
+        if district and district not in known
     ]  # fmt: skip
 
 
@@ -204,8 +220,3 @@ def _column_findings(card: SourceCard, table: pd.DataFrame | None, needed: Itera
 
 def _about(card: SourceCard, rule: str, item: str, value: str, message: str, remedy: str) -> Finding:
     return Finding("error", rule, card.shown_path, card.layer or card.id, item, value, message, remedy)
-
-
-def file_megabytes(paths: Iterable[Path]) -> float:
-    """Size of the files that exist [MB]."""
-    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
