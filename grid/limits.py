@@ -49,6 +49,8 @@ class LimitSettings:
     base_slack_pu: float
     base_slack_percent: float
     search_cap_factor: float
+    far_influence_share: float
+    far_influence_pu: float
     post_fault_voltage: bool = True
 
     @classmethod
@@ -65,6 +67,8 @@ class LimitSettings:
             base_slack_pu=figure["base_slack_pu"],
             base_slack_percent=figure["base_slack_percent"],
             search_cap_factor=figure["search_cap_factor"],
+            far_influence_share=figure["far_influence_share"],
+            far_influence_pu=figure["far_influence_pu"],
         )
 
 

@@ -19,7 +19,7 @@ stand at its end) is solved again in the mode it asks for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,8 @@ CHORD_TOLERANCE_PU = 1e-6
 """Largest mismatch of a converged batch state: 1e-6 pu = 0.0001 MVA."""
 CHORD_ITERATIONS = 25
 HOPELESS_PU = 1e4
+REFACTOR_PU = 4.0
+"""Change of injections after which a shifted base gets Jacobians of its own."""
 REACTIVE_ROUNDS = 8
 REACTIVE_ROOM_MVAR = 1e-3
 SET_POINT_ROOM_PU = 1e-6
@@ -78,10 +80,16 @@ class Outages:
 class Batch:
     """The outages of one case and the modes met so far, made on demand; the order of making changes no result."""
 
-    def __init__(self, engine: Engine, outages: Outages, base_keys: list[ModeKey]) -> None:
+    def __init__(
+        self, engine: Engine, outages: Outages, base_keys: list[ModeKey], added_pu: Floats | None = None
+    ) -> None:
         self.engine = engine
         self.outages = outages
         self.base_keys = base_keys
+        self.added_pu = np.zeros(engine.model.n_bus) if added_pu is None else added_pu
+        """New injections that belong to the base states, shape (buses,)."""
+        self.factored_pu = self.added_pu
+        """The injections at which the Jacobians were made."""
         self._made: dict[ModeKey, Mode] = {}
 
     def mode(self, key: ModeKey) -> Mode:
@@ -168,6 +176,25 @@ def build_sweep(network: Network, case: Case, settings: LimitSettings) -> CaseSw
     nominal[:, 0] = nominal_limits(model, settings, after_outage=False)
     limits = effective_limits(nominal, values, rows_of(model), settings)
     return CaseSweep(batch, settings, values, nominal, limits, diverged)
+
+
+def shift_sweep(sweep: CaseSweep, added_pu: Floats) -> CaseSweep | None:
+    """The same case with more injections in its base: states and Jacobians there, limits as they were.
+
+    ``added_pu`` (buses,) comes on top of what the sweep already holds. None where a state has no solution.
+    """
+    old = sweep.batch
+    every = np.arange(sweep.count)
+    base, added = old.outages.voltage, np.repeat(added_pu[:, None], sweep.count, axis=1)
+    voltage, done, keys = _solve(old, added, every, np.angle(base), np.abs(base))
+    if not done.all():
+        return None
+    outages = replace(old.outages, voltage=voltage)
+    batch = Batch(old.engine, outages, keys, old.added_pu + added_pu)
+    if np.abs(batch.added_pu - old.factored_pu).sum() < REFACTOR_PU:
+        batch.factored_pu, batch._made = old.factored_pu, old._made
+    values = row_values(sweep.model, voltage, outages.branch, outages.dead)
+    return replace(sweep, batch=batch, base_values=values)
 
 
 def _unsolved(engine: Engine, base: Solution) -> Batch:
@@ -416,7 +443,7 @@ def _chord(
         active = states[local]
         ks = scenarios[active]
         power = _drawn_power(batch, magnitude[:, active] * np.exp(1j * angle[:, active]), ks)
-        gap = power - mode.injected_pu[:, None] - added[:, active]
+        gap = power - (mode.injected_pu + batch.added_pu)[:, None] - added[:, active]
         mismatch = np.zeros((2 * n + 1, len(ks)))
         mismatch[:n] = gap.real - mode.weight[:, None] * slack[None, local]
         mismatch[n : 2 * n] = gap.imag * mode.free_voltage[:, None]
@@ -439,7 +466,9 @@ def _chord(
 def _by_engine(sweep: CaseSweep, added_pu: Floats, scenario: int) -> Complexes | None:
     """Second opinion on a state that the chord did not reach; None where the engine finds none either."""
     outage = sweep.outage_name(scenario) or None
-    answer = sweep.engine.solve(added_pu * BASE_MVA, outage, sweep.outages.voltage[:, scenario])
+    answer = sweep.engine.solve(
+        (sweep.batch.added_pu + added_pu) * BASE_MVA, outage, sweep.outages.voltage[:, scenario]
+    )
     if answer.status is Status.DIVERGED:
         return None
     return np.where(np.isnan(answer.vm_pu), sweep.outages.voltage[:, scenario], answer.voltage)

@@ -223,11 +223,11 @@ def random_network(seed: int, n_220: int = 4, n_110: int = 8) -> Network:
     buses.append(bus("X000/110", 110.0))
     lines.append(line("spur", f"{spur}/110", "X000/110", 10.0, r=0.12, ka=0.4))
     loads.append(load("X000/110", 9.0, 2.0))
-    plants.append(plant("K1", "S001/220", 200.0, q=(-60.0, 90.0)))
+    plants.append(plant("K1", "S001/220", 200.0, vm=0.985, q=(-60.0, 90.0)))
     plants.append(plant("W1", "S002/110", 60.0, fuel="wind", control="power"))
-    feeds = [infeed("S000/220", 1.03, 2.0)]
+    feeds = [infeed("S000/220", 1.0, 2.0)]
     if rng.uniform() < 0.5:
-        feeds.append(infeed("S002/220", 1.02, 1.0))
+        feeds.append(infeed("S002/220", 0.995, 1.0))
     return network(
         f"random{seed}",
         stations=stations,
