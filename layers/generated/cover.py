@@ -74,27 +74,38 @@ def carve(shapes: Shapes, obstacles: Shapes) -> Shapes:
     if not len(shapes) or not len(obstacles):
         return shapes
     hit, by = shapely.STRtree(obstacles).query(shapes, predicate="intersects")
-    return _subtract(shapes, hit, obstacles[by])
+    return _subtract(shapes, obstacles, hit, by)
 
 
 def carve_in_turn(shapes: Shapes) -> Shapes:
     """``shapes`` made disjoint: each without the ground of those before it."""
     hit, by = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     earlier = by < hit
-    return _subtract(shapes, hit[earlier], shapes[by[earlier]])
+    return _subtract(shapes, shapes, hit[earlier], by[earlier])
 
 
-def _subtract(shapes: Shapes, hit: npt.NDArray[np.int64], obstacles: Shapes) -> Shapes:
+def _subtract(shapes: Shapes, obstacles: Shapes, hit: npt.NDArray[np.int64], by: npt.NDArray[np.int64]) -> Shapes:
+    """``shapes[hit]`` without ``obstacles[by]``, pair by pair."""
     if not len(hit):
         return shapes
-    order = np.argsort(hit, kind="stable")
-    hit, obstacles = hit[order], obstacles[order]
+    order = np.lexsort((by, hit))
+    hit, by = hit[order], by[order]
+    used, by = np.unique(by, return_inverse=True)
+    obstacles = obstacles[used]
+    first, second = shapely.STRtree(obstacles).query(obstacles, predicate="intersects")
+    alone = np.bincount(first[first != second], minlength=len(obstacles)) == 0
     touched, starts = np.unique(hit, return_index=True)
     result = shapes.copy()
-    for i, group in zip(touched, np.split(obstacles, starts[1:]), strict=True):
-        taken = group[0] if len(group) == 1 else shapely.union_all(group, grid_size=LATTICE_M)
+    for i, group in zip(touched, np.split(by, starts[1:]), strict=True):
+        taken = _together(obstacles[group], alone[group])
         result[i] = shapely.difference(shapes[i], taken, grid_size=LATTICE_M)
     return polygons_only(result)
+
+
+def _together(shapes: Shapes, alone: npt.NDArray[np.bool_]) -> shapely.MultiPolygon:
+    """Union of shapes; those that touch no other need no overlay, which is most of the time."""
+    crowd = shapely.union_all(shapes[~alone], grid_size=LATTICE_M)
+    return shapely.MultiPolygon(list(shapely.get_parts([*shapes[alone], crowd])))
 
 
 def within_cells(shapes: Shapes, cells: Cells) -> tuple[Shapes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -122,7 +133,7 @@ class Cover:
         return np.concatenate([as_shapes(part.geometry.to_numpy()) for part in wanted]) if wanted else as_shapes([])
 
     def taken_in(self, code: str, *ids: str) -> Shapes:
-        """Ground of the named layers (all when none is named) in one district, without the roads that lead to other districts' towns.
+        """Ground of the named layers (all when none is named) in one district, town roads left out.
 
         What is placed clear of this depends on the district alone; those roads cut through it afterwards.
         """
@@ -137,7 +148,9 @@ class Cover:
 
     def features(self, id_: str) -> gpd.GeoDataFrame:
         """One layer; its parts together, numbered from 0."""
-        return gpd.GeoDataFrame(pd.concat(self.layers[id_], ignore_index=True), crs=self.crs)
+        parts = self.layers[id_]
+        filled = [part for part in parts if len(part)] or parts[:1]  # an empty part has no column types
+        return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=self.crs)
 
     def add_long(self, id_: str, shapes: Shapes, attributes: pd.DataFrame, min_area_m2: float = 20.0) -> None:
         """Take the ground of long things (rivers, roads), cut along the cells."""

@@ -65,7 +65,8 @@ def generate_demand(
     level = month_weights @ np.array(figures.monthly_base) * _calendar_factor(days, festival, figures)
     rng = generator(seed, "demand")
     level = level * (1 + figures.noise_share * _persistent(rng, 365, 0.5))
-    cooling = figures.cooling_per_c * np.maximum(temperature - figures.cooling_from_c, 0)
+    span = figures.cooling_span_c
+    cooling = figures.cooling_per_c * span * np.tanh(np.maximum(temperature - figures.cooling_from_c, 0) / span)
     heating = figures.heating_per_c * np.maximum(figures.heating_below_c - temperature, 0)
     shape = _hourly_shape(month_weights, figures)
     load = level[:, None] * (shape * (1 + heating[:, None]) + cooling[:, None] * _COOLING_HOURS / _COOLING_HOURS.mean())
@@ -121,7 +122,8 @@ def _calendar_factor(days: pd.DatetimeIndex, festival: pd.Timestamp, figures: De
 
 def _hourly_shape(month_weights: Floats, figures: DemandProfile) -> Floats:
     """Shape of each day, shape (365, 24): winter, spring/autumn and summer days blend over the months."""
-    winter, spring, summer = (np.array(h) for h in (figures.hours_winter, figures.hours_spring, figures.hours_summer))
+    given = (figures.hours_winter, figures.hours_spring, figures.hours_summer)
+    winter, spring, summer = (np.array(hours) / np.mean(hours) for hours in given)
     by_month = [winter, winter, spring, spring, spring, summer, summer, summer, spring, spring, spring, winter]
     return np.asarray(month_weights @ np.stack(by_month))
 

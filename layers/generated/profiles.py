@@ -140,6 +140,8 @@ class DemandProfile:
     temperature_persistence: float
     cooling_from_c: float
     cooling_per_c: float
+    cooling_span_c: float
+    """Cooling levels off towards this many degrees: by then every unit runs."""
     heating_below_c: float
     heating_per_c: float
     saturday_factor: float
