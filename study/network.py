@@ -116,7 +116,7 @@ def _codes_by_name(region: Region) -> dict[str, str]:
 
 
 def _reference_network(results: Results) -> Network:
-    from grid.reference import NamedPlant, NamedStation, ReferenceGridSpec, build_reference_network
+    from grid.reference_network import NamedPlant, NamedStation, ReferenceGridSpec, build_reference_network
 
     file, region = results.study.file, results.get("region")
     code = _codes_by_name(region)
@@ -153,7 +153,7 @@ def _reference_network(results: Results) -> Network:
         ),
         district_names=tuple((str(c), str(zh), str(en)) for c, zh, en in names),
     )
-    network: Network = build_reference_network(spec, load_points(results))
+    network: Network = build_reference_network(spec, load_points(results), progress=results.progress)
     return network
 
 

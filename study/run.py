@@ -204,6 +204,7 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
         sources=tuple(study.card(name) for name in used_sources(study)) + generated_cards(study),
         assumptions=(*records.assumptions(study.file), *network.assumptions),
         language=about.language,
+        upgrades=judged.upgrades,
     )
 
 

@@ -321,21 +321,21 @@ def compute_load_flow(results: Results) -> object:
 
 
 def compute_hosting(results: Results) -> object:
-    from study.connect import hosting_basis
+    from study import connect
 
-    return hosting_basis(results)
+    return connect.compute_hosting(results)
 
 
 def compute_connections(results: Results) -> pd.DataFrame:
-    from study.connect import connections
+    from study import connect
 
-    return connections(results)
+    return connect.compute_connections(results)
 
 
 def compute_verdicts(results: Results) -> object:
-    from study.connect import verdicts
+    from study import connect
 
-    return verdicts(results)
+    return connect.compute_verdicts(results)
 
 
 # --- the graph --------------------------------------------------------------------------------------------------
@@ -412,10 +412,10 @@ STAGES: tuple[Stage, ...] = (
           compute_network),
     Stage("load_flow", "潮流与 N-1", "load flow and N-1", ("network",), _GRID, _slice("cases"),
           _no_sources, compute_load_flow),
-    Stage("connections", "接入方案", "connections", ("sites", "network"), _GRID, _slice("land"),
-          _no_sources, compute_connections),
-    Stage("hosting", "承载力", "hosting capacity", ("network", "connections"), _GRID, _slice("cases"),
+    Stage("hosting", "承载力", "hosting capacity", ("network",), _GRID, _slice("cases"),
           _no_sources, compute_hosting),
+    Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _slice("cases"),
+          _no_sources, compute_connections),
     Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
           _criteria_without_weights, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria"), _no_sources, compute_scores),

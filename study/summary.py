@@ -31,9 +31,10 @@ def summary(run: Run) -> str:
 
 def _case_line(row: dict[str, Any]) -> str:
     """One case in a line: how it ended, its state, its outages."""
-    state = "losses {losses_mw:.1f} MW, V {vm_min_pu:.3f}..{vm_max_pu:.3f}, loading {loading_max_percent:.0f} %"
-    outages = "N-1 {n_1_outages}: {n_1_solved} solved, {n_1_split} split, {n_1_diverged} diverged, {n_1_overloaded} overloaded"
-    return f"  case   {row['case']}: {row['status']}, {state.format(**row)}; {outages.format(**row)}"
+    state = "losses {losses_mw:.1f} MW, {vm_min_pu:.3f}..{vm_max_pu:.3f} pu, at most {loading_max_percent:.0f} %"
+    ends = "{n_1_solved} solved, {n_1_split} split, {n_1_diverged} diverged, {n_1_overloaded} overloaded"
+    outages = f"N-1 {row['n_1_outages']}: {ends.format(**row)}"
+    return f"  case   {row['case']}: {row['status']}, {state.format(**row)}; {outages}"
 
 
 def _verdicts(verdicts: pd.DataFrame) -> str:
