@@ -320,7 +320,7 @@ def test_base_states_of_all_outages_equal_the_engines(seed, case):
 def test_generators_leave_and_keep_their_reactive_range_in_the_batch():
     """A tight reactive range at K1: plants push it from one mode into another; the engine says the same."""
     net = random_network(0)
-    net = dataclasses.replace(net, generators=net.generators.assign(q_min_mvar=-12.0, q_max_mvar=6.0, vm_pu=1.028))
+    net = dataclasses.replace(net, generators=net.generators.assign(q_min_mvar=-12.0, q_max_mvar=6.0, vm_pu=1.0))
     sweep = hosting_basis(net, [PEAK]).sweeps[0]
     ks = np.arange(sweep.count)
     base = sweep.outages.voltage
@@ -335,4 +335,4 @@ def test_generators_leave_and_keep_their_reactive_range_in_the_batch():
             modes.add(one.fixed_reactive_mvar)
             live = np.isfinite(one.vm_pu)
             np.testing.assert_allclose(voltage[live, k], one.voltage[live], atol=1e-6)
-    assert len(modes) > 1
+    assert len(modes) > 2
