@@ -40,14 +40,17 @@ class Forecast:
     seconds: float
     memory_mb: float
     by_stage: tuple[StageForecast, ...]
+    not_measured: tuple[str, ...] = ()
+    """Stages whose time is not in ``seconds``, because nobody has measured it yet."""
 
     def in_words(self) -> str:
         """One paragraph for people: total, memory, and the stages that take most of it."""
         longest = sorted(self.by_stage, key=lambda s: -s.seconds)[:3]
         where = ", ".join(f"{s.stage} {_duration(s.seconds)}" for s in longest)
+        beyond = f"; not counted, because not measured: {', '.join(self.not_measured)}" if self.not_measured else ""
         return (
             f"about {_duration(self.seconds)} and {_memory(self.memory_mb)} for {self.cells / 1e6:.3g} million cells "
-            f"(longest: {where}); stages in the cache take no time; a rough figure, measured on another machine"
+            f"(longest: {where}); stages in the cache take no time; a rough figure, measured on another machine{beyond}"
         )
 
 
@@ -65,6 +68,8 @@ def forecast(study: Study) -> Forecast:
     Takes well under two seconds: no layer is read but the district outlines. Where these cannot be read the size of
     the region, and with it most of the forecast, is NaN.
     """
+    from study.stages import STAGES
+
     table = _coefficients()
     size = extent(study, table["expect"]["bounding_share"])
     drivers = study_drivers(study, size, table["expect"])
@@ -75,6 +80,7 @@ def forecast(study: Study) -> Forecast:
         seconds=sum(s.seconds for s in by_stage),
         memory_mb=_sum(table["memory_mb"], drivers),
         by_stage=by_stage,
+        not_measured=tuple(stage.name for stage in STAGES if stage.name not in table["stages"]),
     )
 
 
@@ -114,7 +120,6 @@ def study_drivers(study: Study, size: Extent, expect: Mapping[str, float]) -> di
         "generated_km2": size.area_km2 if file.generated.land is not None else 0.0,
         "host_cells_m": cells_m * len(file.hosts),
         "rule_cells_m": cells_m * len(file.exclusions),
-        "candidates_k": size.area_km2 / 1000 * expect["candidates_per_1000_km2_host"] * len(file.hosts) / 1000,
         "weather_cells": len(file.weather) + (file.generated.weather is not None),
         "stations": stations,
         "station_outages_k": stations * outages_k,

@@ -47,6 +47,8 @@ def test_every_stage_of_the_forecast_is_a_stage_and_the_sum_is_the_whole(tmp_pat
     assert {s.stage for s in told.by_stage} <= {stage.name for stage in STAGES}
     assert told.seconds == pytest.approx(sum(s.seconds for s in told.by_stage))
     assert all(s.seconds > 0 for s in told.by_stage)
+    assert {s.stage for s in told.by_stage} | set(told.not_measured) == {stage.name for stage in STAGES}
+    assert all(stage in told.in_words() for stage in told.not_measured)
 
 
 def test_without_outlines_the_size_is_not_known_and_says_so(tmp_path: Path) -> None:
