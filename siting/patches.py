@@ -155,6 +155,19 @@ def join_fringe(cover: npt.NDArray[np.uint8], row: Ints, col: Ints, site: Ints) 
     return f_row[joins], f_col[joins], found[joins] - 1
 
 
+def unique_rows(*columns: Ints) -> tuple[tuple[Ints, ...], Ints]:
+    """Distinct rows of a table of whole numbers in lexical order, column by column, and the number of each row.
+
+    The rows are packed into one number first, which sorts many times faster than rows.
+    """
+    low = [int(column.min(initial=0)) for column in columns]
+    size = [int(column.max(initial=0)) - least + 1 for column, least in zip(columns, low, strict=True)]
+    packed = np.ravel_multi_index([column - least for column, least in zip(columns, low, strict=True)], size)
+    distinct, number = np.unique(packed, return_inverse=True)
+    rows = np.unravel_index(distinct, size)
+    return tuple(row.astype(np.int64) + least for row, least in zip(rows, low, strict=True)), number.ravel()
+
+
 @dataclass(frozen=True)
 class Cells:
     """Cells of one host type that belong to sites: row, column, owned area [m2], site number from 0."""

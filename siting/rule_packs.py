@@ -11,12 +11,14 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from layers.contracts import Finding, InputError
-from siting.contracts import Rule
+from siting.contracts import Confidence, Rule
 from siting.host_types import load_host_types, nearest_key
 
+_KINDS = get_args(get_type_hints(Rule)["kind"])
+_CONFIDENCES = get_args(Confidence)
 RULES_FOLDER = Path(__file__).resolve().parent / "rules"
 
 
@@ -73,15 +75,28 @@ def load_rule_pack(name: str, folder: Path = RULES_FOLDER) -> RulePack:
     """
     path = folder / f"{name}.toml"
     if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.toml"))
-        remedy = f"Use one of {', '.join(known)}."
+        remedy = nearest_key(name, [known.stem for known in folder.glob("*.toml")])
         raise InputError([_fault(path.name, "rules.unknown_pack", "land", name, "no such rule pack.", remedy)])
-    raw = tomllib.loads(path.read_text("utf-8"))
-    findings: list[Finding] = []
-    rules = [_pack_rule(path.name, entry, findings) for entry in raw["rules"]]
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        remedy = "Correct the file at the place named."
+        raise InputError([_fault(path.name, "rules.syntax", name, str(error), "not a TOML file.", remedy)]) from error
+    findings = [
+        _fault(path.name, "rules.key", name, key, f"the pack has no {key}.", "Add it.")
+        for key in ("name", "edition", "rules")
+        if key not in raw
+    ]
+    found = [_pack_rule(path.name, entry, findings) for entry in raw.get("rules", ())]
+    rules = tuple(rule for rule in found if rule is not None)
+    findings += [
+        _fault(path.name, "rules.repeated", rule.id, rule.id, "the id is used twice.", "Rename one.")
+        for number, rule in enumerate(rules)
+        if rule.id in {earlier.id for earlier in rules[:number]}
+    ]
     if findings:
         raise InputError(findings)
-    return RulePack(raw["name"], raw["edition"], tuple(rule for rule in rules if rule is not None))
+    return RulePack(raw["name"], raw["edition"], rules)
 
 
 def rules_for_study(pack: RulePack, entries: Sequence[PackEntry], *, file: str) -> tuple[Rule, ...]:
@@ -93,10 +108,20 @@ def rules_for_study(pack: RulePack, entries: Sequence[PackEntry], *, file: str) 
         With every unknown rule, negative setback, unknown host type and missing limit; ``file`` is named in them.
     """
     findings: list[Finding] = []
-    rules = [_study_rule(pack, number, entry, file, findings) for number, entry in enumerate(entries, start=1)]
+    found = [_study_rule(pack, number, entry, file, findings) for number, entry in enumerate(entries, start=1)]
+    rules = tuple(rule for rule in found if rule is not None)
+    findings += [
+        _fault(file, "rules.repeated", rule.id, rule.layer, "the rule is applied to the layer twice.", "Drop one row.")
+        for number, rule in enumerate(rules)
+        if any(rule.id == earlier.id and _concern_one_host(rule, earlier) for earlier in rules[:number])
+    ]
     if findings:
         raise InputError(findings)
-    return tuple(rule for rule in rules if rule is not None)
+    return rules
+
+
+def _concern_one_host(a: Rule, b: Rule) -> bool:
+    return not a.applies_to or not b.applies_to or not set(a.applies_to).isdisjoint(b.applies_to)
 
 
 def _pack_rule(file: str, entry: dict[str, Any], findings: list[Finding]) -> PackRule | None:
@@ -111,6 +136,13 @@ def _pack_rule(file: str, entry: dict[str, Any], findings: list[Finding]) -> Pac
         findings.append(_fault(file, "rules.key", shown, str(error), "a key is missing or unknown.", "See the others."))
         return None
     findings += _unknown_hosts(file, rule.id, rule.applies_to)
+    for key, allowed in (("kind", _KINDS), ("confidence", _CONFIDENCES)):
+        value = getattr(rule, key)
+        if value not in allowed:
+            findings.append(_fault(file, "rules.value", rule.id, value, f"not a {key}.", nearest_key(value, allowed)))
+    if not (rule.setback_m >= 0 and math.isfinite(rule.setback_m)):
+        shown, message = f"{rule.setback_m:g}", "the setback is not a distance."
+        findings.append(_fault(file, "rules.negative_setback", rule.id, shown, message, "State 0 m or more."))
     return rule
 
 
@@ -139,9 +171,8 @@ def _study_rule(pack: RulePack, number: int, entry: PackEntry, file: str, findin
     findings += _unknown_hosts(file, item, hosts)
     if len(findings) > before:
         return None
-    identity = entry.rule if base.kind != "vector" or known is None else base.id
     return Rule(
-        id=f"{identity}:{entry.layer}",
+        id=f"{base.id}:{entry.layer}",
         label_zh=entry.label_zh or base.label_zh,
         label_en=entry.label_en or base.label_en,
         layer=entry.layer,

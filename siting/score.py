@@ -8,9 +8,36 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from siting.contracts import SCORES, Criterion
+from layers.contracts import Finding, InputError
+from siting.contracts import SCORES, STABILITY, Criterion
 
 Floats = npt.NDArray[np.float64]
+
+_WEIGHT_TOLERANCE = 1e-6
+
+
+def check_criteria(criteria: Sequence[Criterion]) -> list[Finding]:
+    """Everything that keeps criteria from being scored: weights, value functions, repeated ids."""
+    findings = []
+    names = [criterion.id for criterion in criteria]
+    for number, criterion in enumerate(criteria):
+        if not criterion.weight >= 0:
+            findings.append(_finding("weight", criterion.id, criterion.weight, "The weight is negative.", "Use 0 up."))
+        if not np.isfinite(criterion.best - criterion.worst) or criterion.best == criterion.worst:
+            value = f"worst {criterion.worst:g}, best {criterion.best:g}"
+            message, remedy = "worst and best are the same, or no numbers.", "State two different values."
+            findings.append(_finding("value_function", criterion.id, value, message, remedy))
+        if criterion.id in names[:number]:
+            findings.append(_finding("repeated", criterion.id, criterion.id, "The id is used twice.", "Rename one."))
+    total = sum(criterion.weight for criterion in criteria)
+    if not abs(total - 1) <= _WEIGHT_TOLERANCE:
+        message, remedy = f"The weights add up to {total:g}, not 1.", "Change the weights so that they add up to 1."
+        findings.append(_finding("weights", " ".join(names), f"{total:g}", message, remedy))
+    return findings
+
+
+def _finding(rule: str, item: str, value: object, message: str, remedy: str) -> Finding:
+    return Finding("error", f"criteria.{rule}", "study", "criteria", item, str(value), message, remedy)
 
 
 def value_function(values: npt.ArrayLike, worst: float, best: float) -> Floats:
@@ -30,16 +57,17 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
 
     Raises
     ------
-    ValueError
-        If the weights do not add up to 1 (the check of the study names this before).
+    InputError
+        With every finding of :func:`check_criteria`, such as weights that do not add up to 1.
 
     Notes
     -----
     ``score = sum_c w_c u_c``. Criteria of weight 0 do not count as missing. Ties rank by candidate id.
     """
+    findings = check_criteria(criteria)
+    if findings:
+        raise InputError(findings)
     weights = np.array([criterion.weight for criterion in criteria])
-    if abs(weights.sum() - 1) > 1e-6:
-        raise ValueError(f"the weights add up to {weights.sum():g}, not 1")
     ids, utility = utilities(values, criteria)
     counted = weights > 0
     score = utility[:, counted] @ weights[counted]
@@ -62,7 +90,7 @@ def ranks(score: Floats, ids: npt.NDArray[np.object_]) -> Floats:
     """Rank from 1 (best); NaN where the score is unknown; ties by id."""
     result = np.full(len(score), np.nan)
     known = np.flatnonzero(~np.isnan(score))
-    order = known[np.lexsort((ids[known].astype(str), -score[known]))]
+    order = known[np.lexsort((ids[known].astype(str), -np.round(score[known], 12)))]
     result[order] = np.arange(1, len(order) + 1)
     return result
 
@@ -75,18 +103,34 @@ def rank_stability(
     first: int = 20,
     draws: int = 500,
     seed: int = 0,
-) -> pd.Series:
-    """How often each candidate stays among the first ``first`` when every weight moves by up to +-``spread``.
+) -> pd.DataFrame:
+    """How often each candidate stays among the first ``first`` when every weight moves by up to ``spread``.
 
-    Weights are drawn evenly and scaled back to 1. Candidates with an unknown score have NaN.
-    """  # fmt: skip
+    Each weight is multiplied by a factor drawn evenly from ``1 - spread`` to ``1 + spread``, then all are scaled back
+    to a sum of 1. Ties rank by candidate id. Criteria of weight 0 do not count as missing.
+
+    Returns
+    -------
+    DataFrame
+        Follows :data:`siting.contracts.STABILITY`, candidates sorted by id.
+
+    Raises
+    ------
+    InputError
+        As :func:`score_candidates`.
+    """
+    findings = check_criteria(criteria)
+    if findings:
+        raise InputError(findings)
     ids, utility = utilities(values, criteria)
     weights = np.array([criterion.weight for criterion in criteria])
-    factors = np.random.default_rng(seed).uniform(1 - spread, 1 + spread, (draws, len(weights)))
-    drawn = weights * factors
+    counted = weights > 0
+    factors = np.random.default_rng(seed).uniform(1 - spread, 1 + spread, (draws, int(counted.sum())))
+    drawn = weights[counted] * factors
     drawn /= drawn.sum(axis=1, keepdims=True)
-    score = utility @ drawn.T
+    score = utility[:, counted] @ drawn.T
     known = np.asarray(~np.isnan(score).any(axis=1))
-    better = np.argsort(np.argsort(-np.where(known[:, None], score, -1), axis=0, kind="stable"), axis=0)
-    share = (better < first).mean(axis=1)
-    return pd.Series(np.where(known, share, np.nan), index=pd.Index(ids, name="candidate_id"), name="stays_share")
+    order = np.argsort(-np.round(np.where(known[:, None], score, -1), 12), axis=0, kind="stable")
+    stays = np.bincount(order[:first].ravel(), minlength=len(ids)) / draws
+    table = pd.DataFrame({"candidate_id": ids, "top_share": np.where(known, stays, np.nan)})
+    return STABILITY.validate(table.astype({"candidate_id": object}))

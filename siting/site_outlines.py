@@ -10,7 +10,7 @@ import shapely
 from rasterio import features
 
 from layers.frame import Frame
-from siting.patches import HALF_COVERED, Cells
+from siting.patches import HALF_COVERED, Cells, unique_rows
 
 Shapes = npt.NDArray[np.object_]
 
@@ -51,14 +51,12 @@ def block_outlines(cells: Cells, frame: Frame) -> Shapes:
     side = factor * frame.resolution_m
     col = (cells.col + round(frame.left / frame.resolution_m)) // factor
     row = (round(frame.top / frame.resolution_m) - 1 - cells.row) // factor
-    squares, at = np.unique(np.stack([cells.site, row, col], axis=1), axis=0, return_inverse=True)
-    full = np.bincount(at.ravel(), cells.area_m2) >= _DENSE_SHARE * side**2
-    site = squares[:, 0]
-    has_full = np.bincount(site, full, minlength=cells.count) > 0
-    squares = squares[full | ~has_full[site]]
-    south, west = squares[:, 1] * side, squares[:, 2] * side
-    boxes = shapely.box(west, south, west + side, south + side)
-    starts = np.searchsorted(squares[:, 0], np.arange(1, cells.count))
+    (site, north, east), at = unique_rows(cells.site, row, col)
+    full = np.bincount(at, cells.area_m2) >= _DENSE_SHARE * side**2
+    drawn = full | (np.bincount(site, full, minlength=cells.count) == 0)[site]
+    site, south, west = site[drawn], north[drawn] * side, east[drawn] * side
+    boxes = np.asarray(shapely.box(west, south, west + side, south + side), dtype=object)
+    starts = np.searchsorted(site, np.arange(1, cells.count))
     return np.array([shapely.union_all(part) for part in np.split(boxes, starts)], dtype=object)
 
 

@@ -19,7 +19,7 @@ import shapely
 from layers.contracts import Finding, InputError, Region
 from layers.frame import Frame
 from siting.contracts import CANDIDATES, REMAINDER, HostLand, HostLayer, HostType, LandResult, Sites
-from siting.patches import HALF_COVERED, Cells, cut_large, join_fringe, label_patches, wide_cells
+from siting.patches import HALF_COVERED, Cells, cut_large, join_fringe, label_patches, unique_rows, wide_cells
 from siting.site_labels import numbered_names, stable_ids
 from siting.site_outlines import block_outlines, cell_outlines, inner_points
 from siting.technology_tables import TechnologyTables, load_technology_tables
@@ -125,9 +125,8 @@ def _roof_cells(
     """Cells with roofs; a site is all of one district in one block of the CRS's lattice."""
     cover = np.bitwise_count(land.owned)
     row, col = np.nonzero(cover)
-    key = np.stack([*_blocks(row, col, region.frame, block_km), _district(region, row, col)], axis=1)
-    _, site = np.unique(key, axis=0, return_inverse=True)
-    cells = _cells(row, col, np.asarray(site, np.int64).ravel(), cover, region)
+    _, site = unique_rows(*_blocks(row, col, region.frame, block_km), _district(region, row, col))
+    cells = _cells(row, col, site, cover, region)
     kept, small_m2 = _large_enough(cells, host.min_area_m2 / share)
     return kept, {"too_small": small_m2}
 
