@@ -85,8 +85,9 @@ def transformer_types_between(hv_kv: float, lv_kv: float) -> pd.DataFrame:
     return found
 
 
+@cache
 def voltage_band(vn_kv: float, condition: str = "normal") -> tuple[float, float]:
-    """Lower and upper voltage limit [pu] of a level; ``condition`` is normal or post_fault.
+    """Lower and upper voltage limit [pu] of a level; ``condition`` is normal, post_fault or fixed_tap.
 
     A level between the listed ones takes the limits of the next listed level below; above 500 kV those of
     500 kV, below 10 kV those of 10 kV.

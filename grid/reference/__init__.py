@@ -1,0 +1,1 @@
+"""Parts of the reference network builder; the public face is ``grid.reference_network``."""
