@@ -37,7 +37,8 @@ _FULLNESS = 0.98
 def wide_cells(core: Bools, cells_across: int) -> Bools:
     """Core cells of patches at least ``cells_across`` cells wide: the opening by a disk of that diameter.
 
-    Right-angled corners, which a disk rounds off, are given back. Land beyond the array counts as not core.
+    Right-angled corners, which a disk rounds off, are given back; so is a stub of a fifth of the width where a narrow
+    spur leaves a wide patch. Land beyond the array counts as not core.
 
     Parameters
     ----------
