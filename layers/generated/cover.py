@@ -92,14 +92,19 @@ def _subtract(shapes: Shapes, obstacles: Shapes, hit: npt.NDArray[np.int64], by:
     hit, by = hit[order], by[order]
     used, by = np.unique(by, return_inverse=True)
     obstacles = obstacles[used]
-    first, second = shapely.STRtree(obstacles).query(obstacles, predicate="intersects")
-    alone = np.bincount(first[first != second], minlength=len(obstacles)) == 0
+    alone = stand_alone(obstacles)
     touched, starts = np.unique(hit, return_index=True)
     result = shapes.copy()
     for i, group in zip(touched, np.split(by, starts[1:]), strict=True):
         taken = _together(obstacles[group], alone[group])
         result[i] = shapely.difference(shapes[i], taken, grid_size=LATTICE_M)
     return polygons_only(result)
+
+
+def stand_alone(shapes: Shapes) -> npt.NDArray[np.bool_]:
+    """Mask of the shapes that are at least ten lattice steps from every other: rounding could close a smaller gap."""
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=10 * LATTICE_M)
+    return np.asarray(np.bincount(first[first != second], minlength=len(shapes)) == 0)
 
 
 def _together(shapes: Shapes, alone: npt.NDArray[np.bool_]) -> shapely.MultiPolygon:

@@ -23,7 +23,7 @@ from layers.generated import (
     settlements,
     water,
 )
-from layers.generated.cover import carve, carve_in_turn
+from layers.generated.cover import carve, carve_in_turn, stand_alone
 from layers.generated.lines import gabriel_edges
 from layers.generated.settlements import _shared_out
 from layers.generated.shapes import Outlines, generator, nearest_distance, outlines, rectangles, scatter, thin
@@ -349,6 +349,13 @@ def test_carving_keeps_what_is_free() -> None:
     assert left[0].equals(shapely.box(0, 0, 2, 2))
     turn = carve_in_turn(np.array([pond, field, field], dtype=object))
     assert [shape.area for shape in turn] == [6.0, 4.0, 0.0]
+
+
+@pytest.mark.parametrize(("gap_m", "alone"), [(-1.0, False), (0.0, False), (0.0006, False), (0.05, True)])
+def test_a_gap_that_rounding_could_close_is_no_gap(gap_m: float, alone: bool) -> None:
+    """Two plots 0.6 mm apart went into one multipolygon unmerged, and the overlay that met it failed."""
+    plots = np.array([shapely.box(0, 0, 10, 10), shapely.box(10 + gap_m, 0, 20, 10)], dtype=object)
+    assert stand_alone(plots).tolist() == [alone, alone]
 
 
 def test_gabriel_graph_by_hand() -> None:
