@@ -109,8 +109,10 @@ def stand_alone(shapes: Shapes) -> npt.NDArray[np.bool_]:
 
 def _together(shapes: Shapes, alone: npt.NDArray[np.bool_]) -> shapely.MultiPolygon:
     """Union of shapes; those that touch no other need no overlay, which is most of the time."""
-    crowd = shapely.union_all(shapes[~alone], grid_size=LATTICE_M)
-    return shapely.MultiPolygon(list(shapely.get_parts([*shapes[alone], crowd])))
+    crowd = shapes[~alone]
+    if len(crowd) > 1:
+        crowd = as_shapes(shapely.union_all(crowd, grid_size=LATTICE_M))
+    return shapely.MultiPolygon(list(shapely.get_parts(np.concatenate([shapes[alone], crowd]))))
 
 
 def within_cells(shapes: Shapes, cells: Cells) -> tuple[Shapes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
