@@ -347,7 +347,7 @@ def test_outline_stays_within_a_cell_of_the_cells() -> None:
     assert outline.boundary.hausdorff_distance(square.boundary) < 1.5 * 30
     assert outline.area == pytest.approx(square.area, rel=0.02)
     assert sites.candidates["area_m2"].iloc[0] == pytest.approx(square.area, rel=0.002)
-    assert shapely.get_num_coordinates(outline) < 60
+    assert shapely.get_num_coordinates(outline) < 80  # of some 180 stairs
 
 
 def test_ids_hold_when_the_region_grows_and_a_setback_changes() -> None:
