@@ -23,6 +23,7 @@ FEEDER_TYPE = "110 kV 2x240/30"
 FEEDER_MARGIN = 1.1
 UNIT_110 = ("110/10 63 MVA", 63.0)
 UPSTREAM_POWER_FACTOR = 0.95
+OUTAGE_SHARE = 0.75 * 0.92
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def _supplies(draft: Draft, peak_mw: float) -> list[Supply]:
 
 
 def _least_stations(load_mw: float) -> int:
-    """Stations that carry a load with one of four units out."""
-    return max(1, math.ceil(load_mw / UPSTREAM_POWER_FACTOR / (rule_number("osm.station_220") * 3 / 4) - 1e-9))
+    """Stations that carry a load with one of four units out, with a margin for losses and reactive power."""
+    return max(1, math.ceil(load_mw / UPSTREAM_POWER_FACTOR / (rule_number("osm.station_220") * OUTAGE_SHARE) - 1e-9))
 
 
 def _apart(a: Floats, b: Floats) -> Floats:

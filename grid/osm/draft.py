@@ -91,10 +91,12 @@ class Draft:
         return self.districts.plane.to_km(np.array([station.lon]), np.array([station.lat]))[0]
 
     def join(self, a: str, b: str, vn_kv: float, circuits: int, line_type: str, note: str) -> None:
-        """An assumed corridor with the detour factor, or more circuits on the one there is."""
+        """An assumed corridor with the detour factor, unless there is one; long ones of 220 kV have two circuits."""
         a, b = sorted((a, b))
         straight = float(np.hypot(*(self.xy(a) - self.xy(b))))
         length_km = round(max(SHORTEST_LINE_KM, straight * rule_number("osm.detour")), 3)
+        if vn_kv == 220 and length_km > rule_number("osm.long_line"):
+            circuits = max(2, circuits)
         corridor = Corridor(
             from_station=a, to_station=b, vn_kv=vn_kv, length_km=length_km, line_type=line_type,
             circuits=circuits, note=note, origin=Origin.ASSUMED,
@@ -102,6 +104,7 @@ class Draft:
         if corridor.corridor_id not in self.corridors:
             self.corridors[corridor.corridor_id] = corridor
             self.ledger.count("osm.detour")
+            self.ledger.count("osm.long_line", int(vn_kv == 220 and length_km > rule_number("osm.long_line")))
 
     def graph(self) -> nx.Graph:
         """Buses joined by corridors and banks."""

@@ -26,7 +26,7 @@ FUELS = {
     "nuclear": "nuclear",
 }
 SYNCHRONOUS = ("coal", "gas", "hydro", "pumped", "nuclear")
-HELD_VM_PU = 1.04
+HELD_VM_PU = 1.05
 REACTIVE_SHARE = 0.33
 SMALL_MW = 30.0
 LARGE_MW = 1500.0

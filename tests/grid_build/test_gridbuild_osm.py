@@ -243,7 +243,8 @@ def test_mapped_corridors_have_the_circuits_and_lengths_of_the_sample(made_up):
         # 3-5 (2 circuits) in series with 5-4 (3): 2 of 22 km, beside one of 21 km: (2 * 22 + 21) / 3
         "L220:osm3--osm4": (3, 21.667),
     }
-    assert {k: (int(r.n), float(r.km)) for k, r in found.iterrows()} == pytest.approx(expected)
+    assert found["n"].to_dict() == {corridor: circuits for corridor, (circuits, _) in expected.items()}
+    assert found["km"].to_dict() == pytest.approx({corridor: km for corridor, (_, km) in expected.items()})
 
 
 def test_station_takes_name_of_polygon_and_level_by_rule(made_up):
@@ -406,6 +407,37 @@ def test_hangzhou_solves_with_plausible_voltages(hangzhou, case):
     assert state.vm_pu.min() >= 0.95
     assert state.vm_pu.max() <= 1.08
     assert state.loading_percent.max() <= 81
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("case", DESIGN_CASES, ids=lambda case: case.id)
+def test_hangzhou_starts_inside_the_bands_of_its_buses(hangzhou, case):
+    state = Engine(hangzhou, case).solve()
+    assert (state.vm_pu >= hangzhou.buses["vm_min_pu"].to_numpy()).all()
+    assert (state.vm_pu <= hangzhou.buses["vm_max_pu"].to_numpy()).all()
+
+
+@pytest.mark.real_data
+def test_hangzhou_is_not_overloaded_with_one_element_out(hangzhou):
+    engine = Engine(hangzhou, DESIGN_CASES[0])
+    base = engine.solve()
+    worst = np.argsort(-np.nan_to_num(base.loading_percent))[:40]
+    for k in worst:
+        state = engine.solve(outage=engine.model.element_ids[k], start=base.voltage)
+        assert state.status is Status.SOLVED
+        assert np.nanmax(state.loading_percent) <= 100
+
+
+@pytest.mark.real_data
+def test_hangzhou_circuits_beyond_the_mapped_ones_are_assumed(hangzhou):
+    lines = hangzhou.lines
+    added = lines[lines["note"].str.startswith("circuit added")]
+    assert (added["origin"] == "assumed").all()
+    counts = _counts(hangzhou)
+    for level in (500, 220, 110):
+        circuits, corridors = (int(part) for part in counts[f"osm.added_{level}"].split(" / "))
+        here = added[added["line_type"].str.startswith(f"{level} ")]
+        assert (len(here), here["corridor_id"].nunique()) == (circuits, corridors)
 
 
 @pytest.mark.real_data
