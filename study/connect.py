@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,8 +13,11 @@ import pandas as pd
 from grid.connection import connect_candidates
 from grid.contracts import Network
 from grid.hosting import HostingBasis, hosting_basis, hosting_capacity
+from grid.upgrades import UpgradeStudy, study_upgrades
+from grid.verdicts import Judgement, buses_that_matter, judge
 from study import records
-from study.pipeline import Results
+from study.pipeline import Progress, Results, no_progress
+from study.projects import project_order
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,39 @@ def compute_hosting(results: Results) -> Hosting:
     network: Network = results.get("network")
     cases = records.cases(results.study.file)
     basis = hosting_basis(network, cases, progress=results.progress)
-    table = hosting_capacity(network, cases, region_buses(network), basis=basis, progress=results.progress)
-    return Hosting(table, basis)
+    buses = region_buses(network)
+    workers = min(results.study.file.outputs.workers or os.cpu_count() or 1, len(buses))
+    if workers < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        return Hosting(_hosting_of(basis, buses, results.progress), basis)
+    return Hosting(_hosting_in_parallel(basis, buses, workers, results.progress), basis)
+
+
+def _hosting_of(basis: HostingBasis, buses: Sequence[str], progress: Progress) -> pd.DataFrame:
+    return hosting_capacity(basis.network, basis.cases, buses, basis=basis, progress=progress)
+
+
+def _hosting_in_parallel(basis: HostingBasis, buses: list[str], workers: int, progress: Progress) -> pd.DataFrame:
+    """The same table from several processes, which share the basis by fork; buses are dealt out in small hands."""
+    hands = [buses[start : start + _HAND] for start in range(0, len(buses), _HAND)]
+    context = multiprocessing.get_context("fork")
+    parts = []
+    with ProcessPoolExecutor(workers, context, initializer=_share, initargs=(basis,)) as pool:
+        for number, part in enumerate(pool.map(_hosting_of_shared, hands), start=1):
+            parts.append(part)
+            progress("hosting", number / len(hands))
+    return pd.concat(parts, ignore_index=True)
+
+
+_HAND = 4
+_shared: list[HostingBasis] = []
+
+
+def _share(basis: HostingBasis) -> None:
+    _shared.append(basis)
+
+
+def _hosting_of_shared(buses: list[str]) -> pd.DataFrame:
+    return _hosting_of(_shared[-1], buses, no_progress)
 
 
 def region_buses(network: Network) -> list[str]:
@@ -42,3 +80,25 @@ def compute_connections(results: Results) -> pd.DataFrame:
     cases = records.cases(results.study.file)
     hosting: Hosting = results.get("hosting")
     return connect_candidates(results.get("sites").candidates, results.get("network"), hosting.hosting, cases)
+
+
+def compute_upgrades(results: Results) -> UpgradeStudy:
+    """Which measure of the menu lifts the limit of each bus that a candidate connects to, and to how many MW."""
+    hosting: Hosting = results.get("hosting")
+    buses = buses_that_matter(results.get("connections"), results.get("network"))
+    return study_upgrades(hosting.basis, hosting.hosting, buses)
+
+
+def compute_verdicts(results: Results) -> Judgement:
+    """Verdicts alone and together, in the order of the scores; substations and measures."""
+    hosting: Hosting = results.get("hosting")
+    ranked = project_order(results.get("sites").candidates, results.get("scores"))
+    columns = ["candidate_id", "technology", "grid_capacity_mw"]
+    return judge(
+        pd.DataFrame(ranked[columns]).reset_index(drop=True),
+        results.get("connections"),
+        hosting.hosting,
+        hosting.basis,
+        results.get("upgrades"),
+        results.progress,
+    )

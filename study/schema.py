@@ -261,8 +261,8 @@ class TargetEntry(Closed):
 
 class OutputEntry(Closed):
     formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson"], ...] = ("xlsx", "csv", "gpkg", "geojson")
-    workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Local processes for the hosting study."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Local processes for the hosting study; 0: one a core. The results do not depend on it."""
 
 
 class AssumptionEntry(Closed):

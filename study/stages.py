@@ -332,6 +332,12 @@ def compute_connections(results: Results) -> pd.DataFrame:
     return connect.compute_connections(results)
 
 
+def compute_upgrades(results: Results) -> object:
+    from study import connect
+
+    return connect.compute_upgrades(results)
+
+
 def compute_verdicts(results: Results) -> object:
     from study import connect
 
@@ -384,7 +390,8 @@ def _network_config(study: Study) -> object:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("region", "区域", "region", (), _LAYERS, _seed_and("region"),
+    Stage("region", "区域", "region", (), _LAYERS,
+          lambda s: [_seed_and("region")(s), s.file.generated.model_dump(mode="json")["region"]],
           _named(lambda f: (f.region.districts, f.region.facts)), compute_region),
     Stage("region_facts", "区域概况", "region facts", ("region",), _LAYERS, lambda s: [], _no_sources,
           compute_region_facts),
@@ -419,7 +426,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
           _criteria_without_weights, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria"), _no_sources, compute_scores),
+    Stage("upgrades", "电网措施", "grid measures", ("network", "hosting", "connections"), _GRID, _slice("cases"),
+          _no_sources, compute_upgrades),
     Stage("verdicts", "接纳结论", "verdicts",
-          ("sites", "yields", "network", "connections", "hosting", "scores"), _GRID, _slice("cases"),
+          ("sites", "connections", "hosting", "upgrades", "scores"), _GRID, _slice("cases"),
           _no_sources, compute_verdicts),
 )  # fmt: skip
