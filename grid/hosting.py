@@ -31,6 +31,8 @@ FIRST_LOOK = 12
 """Outages solved by AC at an estimate before the full sweep."""
 MAX_ROUNDS = 10
 SCAN_STEPS = 40
+NOSE_SHARE = 0.02
+"""Where solvable and unsolvable injections come this close, the climb ends at the nose and is scanned."""
 EXCESS = 1e-6
 """Numerical room of a check, in the row's own unit (per cent or pu)."""
 
@@ -277,23 +279,33 @@ def _values_at(rows: _Rows, p: float) -> Floats:
 
 
 def _refine(sweep: CaseSweep, bus: int, rows: _Rows, cap: float, tolerance: float) -> tuple[float, bool]:
-    """AC solves of the first few outages at the estimated exit until the estimate stands still."""
+    """AC solves of the first few outages at the estimated exit until the estimate stands still.
+
+    An estimate without a solution is halved towards the last one with: its values re-fit the quadratics. False
+    where the states end before the rows do.
+    """
     exits = rows.exits().min(axis=0)
-    for _ in range(MAX_ROUNDS):
-        p = float(min(exits.min(), cap))
+    solvable, ceiling = 0.0, np.inf
+    for _ in range(2 * MAX_ROUNDS):
+        estimate = float(min(exits.min(), cap))
+        p = estimate if estimate < ceiling else (solvable + ceiling) / 2
         if p <= tolerance:
             return p, True
+        if ceiling - solvable < NOSE_SHARE * ceiling:
+            return ceiling, False
         near = np.argsort(exits, kind="stable")[:FIRST_LOOK]
-        near = near[exits[near] <= 1.1 * p + 10 * tolerance]
+        near = near[exits[near] <= 1.1 * estimate + 10 * tolerance]
         if not len(near):
-            return p, True
+            return estimate, True
         if not _solve_at(sweep, bus, rows, near, p).all():
-            return p, False
+            ceiling = p
+            continue
+        solvable = max(solvable, p)
         exits[near] = rows.exits(near).min(axis=0)
         again = float(min(exits.min(), cap))
-        if abs(again - p) <= tolerance / 4:
+        if p == estimate and abs(again - p) <= tolerance / 4:
             return again, True
-    return float(min(exits.min(), cap)), False
+    return float(min(exits.min(), cap, ceiling)), ceiling == np.inf
 
 
 def _clear_below(sweep: CaseSweep, bus: int, rows: _Rows, exits: Floats, answer: float) -> bool:

@@ -64,7 +64,11 @@ class Mode:
 
 @dataclass(frozen=True)
 class Outages:
-    """Scenario 0 is the intact network; then every branch whose outage has a solution, in branch order."""
+    """Scenario 0 is the intact network; then every branch whose outage has a solution, in branch order.
+
+    Of branches that are alike in ends, admittances and rating only the first is here: the loss of any other gives
+    the same state with the names exchanged.
+    """
 
     branch: Ints
     voltage: Complexes
@@ -91,6 +95,9 @@ class Batch:
         self.factored_pu = self.added_pu
         """The injections at which the Jacobians were made."""
         self._made: dict[ModeKey, Mode] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_made": {}}
 
     def mode(self, key: ModeKey) -> Mode:
         if key not in self._made:
@@ -159,16 +166,17 @@ def build_sweep(network: Network, case: Case, settings: LimitSettings) -> CaseSw
     if base.status is Status.DIVERGED:
         return None
     start = _unsolved(engine, base)
-    every = np.arange(model.n_branch + 1)
+    every = np.arange(len(start.outages.branch))
     first = start.outages.voltage
     voltage, done, keys = _solve(start, np.zeros((model.n_bus, len(every))), every, np.angle(first), np.abs(first))
     for k in np.flatnonzero(~done).tolist():
-        state = engine.solve(outage=model.element_ids[k - 1], start=base.voltage)
+        state = engine.solve(outage=model.element_ids[start.outages.branch[k]], start=base.voltage)
         if state.status is not Status.DIVERGED:
             done[k] = True
             voltage[:, k] = np.where(np.isnan(state.vm_pu), first[:, k], state.voltage)
             keys[k] = (_stuck(model, state), keys[k][1])
-    diverged = tuple(model.element_ids[k - 1] for k in np.flatnonzero(~done).tolist())
+    failed = start.outages.branch[~done]
+    diverged = tuple(e for e, first in zip(model.element_ids, _alike(model), strict=True) if first in failed)
     batch = start.settled(voltage, keys, np.flatnonzero(done))
     outages = batch.outages
     values = row_values(model, outages.voltage, outages.branch, outages.dead)
@@ -200,8 +208,8 @@ def shift_sweep(sweep: CaseSweep, added_pu: Floats) -> CaseSweep | None:
 def _unsolved(engine: Engine, base: Solution) -> Batch:
     """Every single outage with the intact network's state as its start; bridges with what they cut off."""
     model, point = engine.model, engine.point
-    n, count = model.n_bus, model.n_branch + 1
-    branch = np.arange(count) - 1
+    branch = np.concatenate([[-1], np.unique(_alike(model))]).astype(np.int64)
+    n, count = model.n_bus, len(branch)
     cut_off = np.isnan(base.vm_pu)
     dead = np.repeat(cut_off[:, None], count, axis=1)
     sees = np.ones((count, 2))
@@ -209,7 +217,7 @@ def _unsolved(engine: Engine, base: Solution) -> Batch:
     stuck = _stuck(model, base)
     keys: list[ModeKey] = [(stuck, _other_parts(model, point, -1))] * count
     for bridge in engine.bridges:
-        k = bridge + 1
+        k = int(np.searchsorted(branch, bridge))
         label = parts(model, np.arange(model.n_branch) != bridge)
         dead[:, k] = ~np.isin(label, label[point.infeed])
         ends = np.array([model.f[bridge], model.t[bridge]])
@@ -222,6 +230,14 @@ def _unsolved(engine: Engine, base: Solution) -> Batch:
     intact = np.where(cut_off, 1.0 + 0j, base.voltage)
     outages = Outages(branch, np.repeat(intact[:, None], count, axis=1), dead, rows, sees)
     return Batch(engine, outages, keys)
+
+
+def _alike(model: GridModel) -> Ints:
+    """For each branch the first one that is the same in ends, admittances and rating; shape (branches,)."""
+    columns = (model.f, model.t, model.yff, model.yft, model.ytf, model.ytt, model.rating_mva, model.is_transformer)
+    first: dict[tuple[object, ...], int] = {}
+    keys = zip(*(column.tolist() for column in columns), strict=True)
+    return np.array([first.setdefault(key, k) for k, key in enumerate(keys)], dtype=np.int64)
 
 
 def _stuck(model: GridModel, state: Solution) -> tuple[tuple[int, float], ...]:

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from grid.contracts import UPGRADES, Network
-from grid.hosting import HostingBasis, bus_exits, hosting_basis
+from grid.hosting import HostingBasis, climb, hosting_basis, search_cap_mw
 from grid.standards_tables import standard_table, transformer_types_between
 
 LEAST_GAIN_MW = 1.0
@@ -139,7 +139,10 @@ def study_upgrades(
     menu = menu.drop_duplicates("upgrade_id").head(budget).reset_index(drop=True)
     after = {
         row.upgrade_id: _after(
-            basis, str(row.kind), str(row.element), [b for b, o in options.items() if row.upgrade_id in o]
+            basis,
+            str(row.kind),
+            str(row.element),
+            {b: str(worst.loc[b, "case"]) for b, o in options.items() if row.upgrade_id in o},
         )
         for row in menu.itertuples()
     }
@@ -163,10 +166,22 @@ def worst_rows(hosting: pd.DataFrame, mode: str) -> pd.DataFrame:
     return rows.loc[rows.groupby("bus_id", sort=False)["capacity_mw"].idxmin()].set_index("bus_id")
 
 
-def _after(basis: HostingBasis, kind: str, element: str, buses: Sequence[str]) -> dict[str, float]:
-    """Least N-1 capacity over the cases of some buses with one measure built."""
+def _after(basis: HostingBasis, kind: str, element: str, worst_case: dict[str, str]) -> dict[str, float]:
+    """Least N-1 capacity over the cases of some buses with one measure built; ``worst_case`` is tried first."""
     changed = hosting_basis(apply_upgrade(basis.network, kind, element), basis.cases, basis.settings)
-    return {bus: min(bus_exits(sweep, bus)[1].capacity_mw for sweep in changed.sweeps) for bus in buses}
+    lifted = {}
+    for bus_id, first in worst_case.items():
+        least = np.inf
+        order = sorted(range(len(basis.cases)), key=lambda i: (basis.cases[i].id != first, i))
+        for sweep in (changed.sweeps[i] for i in order):
+            if sweep is None:
+                least = 0.0
+                break
+            bus = sweep.model.bus_index(bus_id)
+            cap = min(least, search_cap_mw(sweep.model, bus, sweep.settings))
+            least = climb(sweep, bus, np.arange(sweep.count), cap).capacity_mw
+        lifted[bus_id] = float(least)
+    return lifted
 
 
 def _row(table: pd.DataFrame, key: str, value: str) -> dict[str, Any]:
