@@ -41,7 +41,7 @@ def middle_of_band(vn_kv: float) -> float:
     return (low + high) / 2
 
 
-def lattice(shape: shapely.Geometry, points: int = LATTICE_POINTS) -> Floats:
+def lattice(shape: shapely.Polygon | shapely.MultiPolygon, points: int = LATTICE_POINTS) -> Floats:
     """About ``points`` places inside a shape on a square lattice, shape (n, 2); its inner point if it is tiny."""
     step = math.sqrt(shape.area / points)
     west, south, east, north = shape.bounds
@@ -190,7 +190,7 @@ def _station_110(draft: Draft, supply: Supply, n: int, xy: Floats, load_mw: floa
     units = max(2, math.ceil(load_mva * middle_of_band(110) / rating - 1e-9))
     bank = Bank(key, 110.0, 10.0, name, units, note="capacity-load ratio", origin=Origin.ASSUMED)
     draft.banks[bank.bank_id] = bank
-    capacity = float(line_type_parameters().loc[FEEDER_TYPE, "s_max_mva"])
+    capacity = float(line_type_parameters()["s_max_mva"].loc[FEEDER_TYPE])
     circuits = max(2, math.ceil(FEEDER_MARGIN * load_mva / capacity) + 1)
     draft.join(supply.station_id, key, 110.0, circuits, FEEDER_TYPE, "assumed feeder")
     return Load(key, load_mw, reactive_mvar(load_mw, rule_number("osm.load")), origin=Origin.ASSUMED)

@@ -26,7 +26,7 @@ class Districts:
     names_zh: tuple[str, ...]
     names_en: tuple[str, ...]
     population: tuple[float, ...]
-    shapes: tuple[shapely.Geometry, ...]
+    shapes: tuple[shapely.Polygon | shapely.MultiPolygon, ...]
 
     @classmethod
     def of(cls, districts: gpd.GeoDataFrame) -> Districts:
@@ -50,6 +50,10 @@ class Districts:
     def distance_km(self, xy: Floats) -> float:
         """Distance of a point from the nearest district, 0 inside."""
         return min(float(shape.distance(shapely.Point(xy))) for shape in self.shapes)
+
+
+def _size_and_name(part: list[str]) -> tuple[int, str]:
+    return -len(part), part[0]
 
 
 def to_plane(plane: LocalPlane, shapes: np.ndarray) -> np.ndarray:
@@ -88,7 +92,8 @@ class Draft:
 
     def xy(self, station_id: str) -> Floats:
         station = self.stations[station_id]
-        return self.districts.plane.to_km(np.array([station.lon]), np.array([station.lat]))[0]
+        place = self.districts.plane.to_km(np.array([station.lon]), np.array([station.lat]))
+        return np.asarray(place[0], dtype=np.float64)
 
     def join(self, a: str, b: str, vn_kv: float, circuits: int, line_type: str, note: str) -> None:
         """An assumed corridor with the detour factor, unless there is one; long ones of 220 kV have two circuits."""
@@ -118,8 +123,8 @@ class Draft:
 
     def main_part(self) -> set[str]:
         """Buses of the largest connected part; of equal ones that with the first bus by name."""
-        parts = [sorted(part) for part in nx.connected_components(self.graph())]
-        return set(min(parts, key=lambda part: (-len(part), part[0]))) if parts else set()
+        parts: list[list[str]] = [sorted(part) for part in nx.connected_components(self.graph())]
+        return set(min(parts, key=_size_and_name)) if parts else set()
 
     def degree(self, station_id: str, vn_kv: float) -> int:
         """Corridors of a level at a station."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -58,7 +57,8 @@ def usable_plants(plants: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
 
 def without_duplicates(plants: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
     """The first of plants of one fuel and capacity that stand within the rule's distance."""
-    reach, keep = rule_number("osm.plant_duplicate"), []
+    reach = rule_number("osm.plant_duplicate")
+    keep: list[int] = []
     lon, lat = plants["lon"].to_numpy(), plants["lat"].to_numpy()
     fuel, power = plants["source_fuel"].to_numpy(), plants["p_mw"].to_numpy()
     for k in range(len(plants)):
@@ -121,7 +121,7 @@ def _nearest_bus(draft: Draft, xy: np.ndarray, levels: tuple[float, ...]) -> tup
     if not options or min(options)[0] > rule_number("osm.plant_far"):
         return None
     _, level, key = min(options)
-    return cast(str, key), -level
+    return key, -level
 
 
 def infeeds_of(draft: Draft, cut: tuple[str, ...]) -> list[Infeed]:
