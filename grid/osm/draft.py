@@ -124,7 +124,7 @@ class Draft:
     def main_part(self) -> set[str]:
         """Buses of the largest connected part; of equal ones that with the first bus by name."""
         parts: list[list[str]] = [sorted(part) for part in nx.connected_components(self.graph())]
-        return set(min(parts, key=_size_and_name)) if parts else set()
+        return set(sorted(parts, key=_size_and_name)[0]) if parts else set()
 
     def degree(self, station_id: str, vn_kv: float) -> int:
         """Corridors of a level at a station."""

@@ -13,7 +13,7 @@ from grid.contracts import Case, FuelShare, Network, Status
 from grid.engine import Engine, Solution
 from grid.osm.rules import Ledger, rule_number
 from grid.reference.design import Bank, Corridor, Design, tables_of
-from grid.reference.reinforce import screened_loading
+from grid.reference.security import screened_loading
 from grid.reference.sizing import bank_mva, stronger_bank
 from grid.reference.taps import set_taps
 from layers.contracts import Origin
