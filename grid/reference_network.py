@@ -16,7 +16,8 @@ from grid.contracts import Case, Network
 from grid.reference.assumed import assumptions_of
 from grid.reference.design import to_network
 from grid.reference.layout import draw
-from grid.reference.reinforce import Breach, security_breaches, strengthen
+from grid.reference.reinforce import strengthen
+from grid.reference.security import Breach, security_breaches
 from grid.reference.spec import (
     DESIGN_CASES,
     MINIMUM_LOAD,

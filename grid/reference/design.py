@@ -57,6 +57,8 @@ class Corridor:
     length_km: float
     line_type: str
     circuits: int
+    compensated_share: float = 0.0
+    """Share of the charging that shunt reactors take up."""
     note: str = ""
     path_wkt: str = ""
     origin: Origin = Origin.GENERATED
@@ -190,7 +192,7 @@ def _table(table: Table, rows: list[dict[str, object]]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(floats, float))
 
 
-def _by_type(kinds: pd.DataFrame) -> dict[str, dict[str, object]]:
+def _by_type(kinds: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {
         str(name): dict(zip(kinds.columns, row, strict=True))
         for name, row in zip(kinds.index, kinds.to_numpy(object), strict=True)
@@ -237,12 +239,18 @@ def _line_rows(design: Design) -> list[dict[str, object]]:
                     "length_km": c.length_km,
                     "line_type": c.line_type,
                     **kinds[c.line_type],
+                    "c_nf_per_km": float(kinds[c.line_type]["c_nf_per_km"]) * (1 - c.compensated_share),
                     "origin": str(c.origin),
                     "path_wkt": c.path_wkt,
-                    "note": c.note,
+                    "note": c.note or _compensation_note(c),
                 }
             )
     return rows
+
+
+def _compensation_note(corridor: Corridor) -> str:
+    share = corridor.compensated_share
+    return f"capacitance net of shunt reactors for {100 * share:g} % of the charging" if share else ""
 
 
 def _unit_rows(design: Design) -> list[dict[str, object]]:

@@ -108,7 +108,8 @@ def apportion(weights: dict[str, float], total: int, at_least: dict[str, int]) -
 
 def weighted_middle(xy: Floats, weight: Floats) -> Floats:
     total = weight.sum()
-    return (xy * weight[:, None]).sum(axis=0) / total if total > 0 else xy.mean(axis=0)
+    middle: Floats = (xy * weight[:, None]).sum(axis=0) / total if total > 0 else xy.mean(axis=0)
+    return middle
 
 
 def distances(a: Floats, b: Floats) -> Floats:

@@ -15,6 +15,7 @@ Smaller networks leave out the upper levels. What the drawing cannot carry is st
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -273,13 +274,12 @@ def _numbered_station(
 def _outside(spec: ReferenceGridSpec, plane: LocalPlane, top: Level) -> Level:
     """Stations where the outside network feeds in: the named ones first, two at least."""
     named = [s for s in spec.stations if s.status == "outside" and s.vn_kv >= top.vn_kv]
-    count = max(2, len(named), round(float(top.load_mw.sum()) / 8000.0))
-    middle = weighted_middle(top.xy, top.load_mw)
-    radius = float(distances(middle[None, :], top.xy).max()) + spec.infeed_distance_km
+    count = max(2, len(named), math.ceil(spec.peak_load_mw / spec.infeed_mw))
     stations, places = [], []
     for k in range(count):
         turn = 2 * np.pi * (k + 0.25) / count
-        xy = middle + radius * np.array([np.cos(turn), np.sin(turn)])
+        direction = np.array([np.cos(turn), np.sin(turn)])
+        xy = top.xy[int(np.argmax(top.xy @ direction))] + spec.infeed_distance_km * direction
         if k < len(named):
             given = _given_xy(named[k], plane)
             xy = xy if given is None else given
@@ -313,7 +313,13 @@ def _corridor(
 ) -> Corridor:
     line_type, needed = choose_line(vn_kv, mva)
     length = round(max(straight_km * spec.detour_factor, SHORTEST_LINE_KM), 3)
-    return Corridor(start.station_id, end.station_id, vn_kv, length, line_type, max(circuits, needed))
+    return Corridor(
+        start.station_id, end.station_id, vn_kv, length, line_type, max(circuits, needed), _compensated(spec, vn_kv)
+    )
+
+
+def _compensated(spec: ReferenceGridSpec, vn_kv: float) -> float:
+    return spec.reactor_share_500 if vn_kv >= 500 else 0.0
 
 
 def _mesh(spec: ReferenceGridSpec, top: Level, outside: Level) -> list[Corridor]:
@@ -451,7 +457,8 @@ def _plants(
         line_type, needed = choose_line(vn_kv, 1.1 * named.p_max_mw)
         length = round(max(float(np.hypot(*(host_xy - xy))) * spec.detour_factor, SHORTEST_LINE_KM), 3)
         circuits = needed + 1 if secure else needed
-        lines.append(Corridor(host.station_id, station.station_id, vn_kv, length, line_type, circuits))
+        share = _compensated(spec, vn_kv)
+        lines.append(Corridor(host.station_id, station.station_id, vn_kv, length, line_type, circuits, share))
         stations.append(station)
         plants.append(_plant(spec, named, station, vn_kv))
     return stations, plants, lines

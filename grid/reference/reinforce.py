@@ -1,48 +1,34 @@
 """Strengthen a drawn network until no single outage breaks a limit in any design case.
 
 Two sieves. A fast one: the AC state without outage plus DC shift factors (LODF) of all outages at once. An exact
-one: an AC load flow of every outage. What is overloaded gets the next larger conductor or transformer, then one
-more circuit or unit; where the voltage is too low, the weakest line into the station is strengthened.
+one: an AC load flow of every outage. Overloaded elements get the next larger conductor or transformer, then one
+more circuit or unit. Voltages out of band get capacitor banks at the loads of the station (which narrow the swing
+between peak and minimum), then a stronger line; too high ones above 110 kV get shunt reactors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.admittance import Floats, GridModel
-from grid.contracts import Case, Network, Status
-from grid.engine import Engine, Solution, find_bridges
+from grid.contracts import Case, Status
+from grid.engine import Engine
 from grid.reference.design import Design, tables_of
+from grid.reference.security import Breach, screened_loading, security_breaches
 from grid.reference.sizing import stronger_bank, stronger_corridor
 from grid.reference.taps import set_taps
-from grid.standards_tables import voltage_band
 
 SCREEN_LIMIT_PERCENT = 95.0
-AC_LIMIT_PERCENT = 100.0
-BASE_LIMIT_PERCENT = 90.0
 SCREEN_ROUNDS = 40
-AC_ROUNDS = 12
-_VOLTAGE_TOLERANCE_PU = 1e-4
+AC_SWEEPS = 6
+ROUNDS_PER_SWEEP = 8
+CAPACITOR_STEP = 0.05
+"""Mvar of capacitors per MW of load that one step adds; never beyond unity power factor."""
+REACTOR_STEP = 0.1
 
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, order=True)
-class Breach:
-    """A limit broken in one case: ``element`` is a line, a unit or a bus; ``outage`` is empty without one.
-
-    ``kind`` is loading [% of rating], low or high voltage [pu], diverged, or lost_load [MW].
-    """
-
-    case: str
-    outage: str
-    kind: str
-    element: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -52,166 +38,119 @@ class Strengthened:
     design: Design
     breaches: tuple[Breach, ...]
     measures: tuple[str, ...]
-    """Corridors and banks that were strengthened, in order."""
+    """What was strengthened, in order."""
 
 
 def strengthen(design: Design, cases: Sequence[Case], progress: Progress | None = None) -> Strengthened:
-    """The design made secure, or as secure as the menus of sizes allow (the remaining breaches say where not)."""
-    measures: list[str] = []
-    for ac_round in range(AC_ROUNDS):
-        design = _strengthen_by_screen(design, cases, measures)
-        design = set_taps(design, cases)
-        if progress:
-            progress("reference network: N-1 by AC load flow", ac_round / AC_ROUNDS)
-        breaches = security_breaches(tables_of(design), cases)
-        changed = _strengthen(design, breaches, measures)
-        if not breaches or changed == design:
-            return Strengthened(design, breaches, tuple(measures))
-        design = changed
-    design = set_taps(design, cases)
-    return Strengthened(design, security_breaches(tables_of(design), cases), tuple(measures))
+    """The design made secure, or as secure as the menus of sizes allow (the remaining breaches say where not).
 
-
-def security_breaches(network: Network, cases: Sequence[Case]) -> tuple[Breach, ...]:
-    """Every limit broken in N-0 and N-1, each outage by AC load flow, sorted.
-
-    Loadings are held to 100 % (transformers too, no short-time overload); voltages to the bus's own band without an
-    outage and to the wider of that and the post-fault band after one. An outage may cut off plants, never load.
+    The intact network comes first, then every outage; between two full sweeps only the states that broke a limit
+    are looked at again.
     """
-    found: list[Breach] = []
-    for case in cases:
-        engine = Engine(network, case)
-        base = engine.solve()
-        found += _breaches(engine.model, base, case.id, "")
-        if base.status is Status.DIVERGED:
-            continue
-        for outage in engine.model.element_ids:
-            found += _breaches(engine.model, engine.solve(outage=outage, start=base.voltage), case.id, outage)
-    return tuple(sorted(found))
+    measures: list[str] = []
+    design = _settled(design, cases, measures)
+    only: frozenset[tuple[str, str]] | None = frozenset((case.id, "") for case in cases)
+    breaches: tuple[Breach, ...] = ()
+    for sweep in range(AC_SWEEPS + 1):
+        if progress:
+            progress("reference network: N-1 by AC load flow", sweep / (AC_SWEEPS + 1))
+        breaches = security_breaches(tables_of(design), cases, only)
+        if only is None and not breaches:
+            break
+        watched = frozenset((b.case, b.outage) for b in breaches) | frozenset((case.id, "") for case in cases)
+        stuck = False
+        for _ in range(ROUNDS_PER_SWEEP):
+            if not breaches:
+                break
+            changed = _measured(design, breaches, measures)
+            stuck = changed == design
+            if stuck:
+                break
+            design = _settled(changed, cases, measures)
+            breaches = security_breaches(tables_of(design), cases, watched)
+        if stuck and only is None:
+            break
+        only = None
+    return Strengthened(design, security_breaches(tables_of(design), cases) if breaches else (), tuple(measures))
 
 
-def _breaches(model: GridModel, state: Solution, case: str, outage: str) -> list[Breach]:
-    if state.status is Status.DIVERGED:
-        return [Breach(case, outage, "diverged", "", float("nan"))]
-    found = []
-    if state.lost_load_mw > 0:
-        found.append(Breach(case, outage, "lost_load", "", state.lost_load_mw))
-    loading = np.nan_to_num(state.loading_percent)
-    for k in np.flatnonzero(loading > AC_LIMIT_PERCENT):
-        found.append(Breach(case, outage, "loading", model.element_ids[k], float(loading[k])))
-    low, high = model.vm_min_pu, model.vm_max_pu
-    if outage:
-        bands = np.array([_post_fault_band(vn) for vn in model.vn_kv.tolist()])
-        low, high = np.minimum(low, bands[:, 0]), np.maximum(high, bands[:, 1])
-    for k in np.flatnonzero(state.vm_pu < low - _VOLTAGE_TOLERANCE_PU):
-        found.append(Breach(case, outage, "low_voltage", model.bus_ids[k], float(state.vm_pu[k])))
-    for k in np.flatnonzero(state.vm_pu > high + _VOLTAGE_TOLERANCE_PU):
-        found.append(Breach(case, outage, "high_voltage", model.bus_ids[k], float(state.vm_pu[k])))
-    return found
-
-
-@cache
-def _post_fault_band(vn_kv: float) -> tuple[float, float]:
-    try:
-        return voltage_band(vn_kv, "post_fault")
-    except KeyError:
-        return np.inf, -np.inf
-
-
-# --- fast sieve -------------------------------------------------------------------------------------------------
+def _settled(design: Design, cases: Sequence[Case], measures: list[str]) -> Design:
+    return set_taps(_strengthen_by_screen(design, cases, measures), cases)
 
 
 def _strengthen_by_screen(design: Design, cases: Sequence[Case], measures: list[str]) -> Design:
     for _ in range(SCREEN_ROUNDS):
         network = tables_of(design)
-        loading: dict[str, float] = {}
+        overloaded: set[str] = set()
         for case in cases:
             engine = Engine(network, case)
             base = engine.solve()
-            if base.status is Status.DIVERGED:
-                continue
-            worst = screened_loading(engine, base)
-            for k in np.flatnonzero(worst > SCREEN_LIMIT_PERCENT):
-                element = engine.model.element_ids[k]
-                loading[element] = max(loading.get(element, 0.0), float(worst[k]))
-        changed = _strengthen_elements(design, sorted(loading), measures)
+            if base.status is not Status.DIVERGED:
+                worst = screened_loading(engine, base)
+                overloaded |= {engine.model.element_ids[k] for k in np.flatnonzero(worst > SCREEN_LIMIT_PERCENT)}
+        changed = _strengthen_elements(design, overloaded, measures)
         if changed == design:
             return design
         design = changed
     return design
 
 
-def screened_loading(engine: Engine, base: Solution) -> Floats:
-    """Estimated highest loading of every branch over N-0 and all outages [%], shape (branches,).
-
-    Active flows after an outage are ``f_l + LODF_lk f_k`` on the AC base state; reactive flows shift by the same
-    factors. Bridges are left out (their loss splits the network).
-    """
-    model = engine.model
-    factors = outage_factors(model, engine.point.reference)
-    factors[:, list(find_bridges(model))] = 0.0
-    np.fill_diagonal(factors, 0.0)
-    p, q = np.nan_to_num(base.p_from_mw), np.nan_to_num(base.q_from_mvar)
-    after = np.hypot(p[:, None] + factors * p[None, :], q[:, None] + factors * q[None, :])
-    worst = after.max(axis=1)
-    own = np.nan_to_num(base.loading_percent)
-    per_mva = own / np.maximum(np.hypot(p, q), 1e-6)
-    exact = np.isfinite(per_mva) & (np.hypot(p, q) > 1.0)
-    percent = np.where(exact, worst * per_mva, worst * 100 / model.rating_mva)
-    base_breach = own > BASE_LIMIT_PERCENT
-    screened: Floats = np.where(
-        base_breach, np.maximum(percent, own * SCREEN_LIMIT_PERCENT / BASE_LIMIT_PERCENT), percent
-    )
-    return screened
-
-
-def outage_factors(model: GridModel, reference: int) -> Floats:
-    """DC line outage distribution factors, shape (branches, branches): flow on row per flow on the lost column.
-
-    Columns of bridges are undefined and set to 0.
-    """
-    susceptance = np.abs(model.ytf)
-    incidence = np.zeros((model.n_branch, model.n_bus))
-    rows = np.arange(model.n_branch)
-    incidence[rows, model.f] = 1.0
-    incidence[rows, model.t] -= 1.0
-    laplacian = incidence.T @ (susceptance[:, None] * incidence)
-    keep = np.setdiff1d(np.arange(model.n_bus), [reference])
-    inverse = np.zeros((model.n_bus, model.n_bus))
-    inverse[np.ix_(keep, keep)] = np.linalg.inv(laplacian[np.ix_(keep, keep)])
-    transfer = susceptance[:, None] * (incidence @ inverse @ incidence.T)
-    own = 1.0 - np.diag(transfer)
-    factors: Floats = np.where(np.abs(own) > 1e-8, transfer / np.where(np.abs(own) > 1e-8, own, 1.0), 0.0)
-    return factors
-
-
-# --- measures ---------------------------------------------------------------------------------------------------
-
-
-def _strengthen(design: Design, breaches: tuple[Breach, ...], measures: list[str]) -> Design:
+def _measured(design: Design, breaches: tuple[Breach, ...], measures: list[str]) -> Design:
+    """One step for everything that breaks a limit."""
     elements = {b.element for b in breaches if b.kind == "loading"}
-    for breach in breaches:
-        if breach.kind == "low_voltage":
-            elements |= _weak_elements(design, breach)
-    return _strengthen_elements(design, sorted(elements), measures)
+    if any(b.kind == "diverged" and not b.outage for b in breaches):
+        top = max(c.vn_kv for c in design.corridors)
+        elements |= {c.corridor_id for c in design.corridors if c.vn_kv == top}
+    low = {b.element for b in breaches if b.kind == "low_voltage"}
+    high = {b.element for b in breaches if b.kind == "high_voltage"}
+    for bus in sorted(low | high):
+        station, level = bus.rsplit("/", 1)
+        narrowed = _with_capacitors(design, station, measures) if float(level) <= 110 else design
+        if narrowed == design and bus in high:
+            narrowed = _with_reactors(design, station, measures)
+        if narrowed == design and bus in low:
+            elements |= _weak_elements(design, station, float(level))
+        design = narrowed
+    return _strengthen_elements(design, elements, measures)
 
 
-def _weak_elements(design: Design, breach: Breach) -> set[str]:
-    """The longest line into the station whose voltage is low, or its transformers."""
-    station, level = breach.element.rsplit("/", 1)
+def _with_capacitors(design: Design, station: str, measures: list[str]) -> Design:
+    """Less reactive load at the station, down to unity power factor."""
+    loads = []
+    for load in design.loads:
+        if load.station_id == station and load.q_mvar > 0:
+            load = replace(load, q_mvar=max(0.0, load.q_mvar - CAPACITOR_STEP * load.p_mw))
+            measures.append(f"{station}: load compensated to {load.q_mvar:.1f} Mvar")
+        loads.append(load)
+    return replace(design, loads=tuple(loads))
+
+
+def _with_reactors(design: Design, station: str, measures: list[str]) -> Design:
+    """More shunt reactors at the 220 and 500 kV lines of the station, up to their whole charging."""
+    for corridor in design.corridors:
+        at_station = station in (corridor.from_station, corridor.to_station)
+        if at_station and corridor.vn_kv >= 220 and corridor.compensated_share < 1:
+            share = min(1.0, round(corridor.compensated_share + REACTOR_STEP, 6))
+            design = design.with_corridor(replace(corridor, compensated_share=share))
+            measures.append(f"{corridor.corridor_id}: reactors for {100 * share:g} % of the charging")
+    return design
+
+
+def _weak_elements(design: Design, station: str, vn_kv: float) -> set[str]:
+    """The longest line of that level into the station, or its transformers where it has no line."""
     ends = [c for c in design.corridors if station in (c.from_station, c.to_station)]
-    ends = [c for c in ends if c.vn_kv == float(level)] or ends
+    ends = [c for c in ends if c.vn_kv == vn_kv] or ends
     if ends:
         return {max(ends, key=lambda c: (c.length_km, c.corridor_id)).corridor_id}
-    return {b.bank_id for b in design.banks if b.station_id == station and b.lv_kv == float(level)}
+    return {b.bank_id for b in design.banks if b.station_id == station and b.lv_kv == vn_kv}
 
 
-def _strengthen_elements(design: Design, elements: Sequence[str], measures: list[str]) -> Design:
+def _strengthen_elements(design: Design, elements: set[str], measures: list[str]) -> Design:
     """One step for every corridor or bank that holds one of the elements (or has its id)."""
-    ids = sorted({element.split("#")[0] for element in elements})
+    names = sorted({element.split("#")[0] for element in elements})
     corridors = {c.corridor_id: c for c in design.corridors}
     banks = {b.bank_id: b for b in design.banks}
-    for name in ids:
+    for name in names:
         if name in corridors:
             corridor = stronger_corridor(corridors[name])
             if corridor is not None:

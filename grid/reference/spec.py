@@ -101,8 +101,13 @@ class ReferenceGridSpec:
     peak_for_220_mw: float = 120.0
     peak_for_500_mw: float = 1500.0
     infeed_vm_pu: float = 1.05
+    reactor_share_500: float = 0.8
+    """Share of the 500 kV lines' charging that shunt reactors (at the lines or on the tertiary side) take up; the
+    lines' capacitance is given net of it."""
+    infeed_mw: float = 4000.0
+    """One outside station for so much peak load, two at least."""
     infeed_distance_km: float = 30.0
-    """Outside stations without a position lie so far beyond the outermost load."""
+    """Outside stations without a position lie so far beyond the outermost station in their direction."""
 
     def __post_init__(self) -> None:
         if not self.peak_load_mw > 0:
@@ -113,7 +118,7 @@ class ReferenceGridSpec:
     @property
     def top_kv(self) -> float:
         """Highest level inside the region."""
-        named = max((s.vn_kv for s in (*self.stations, *self.plants)), default=0.0)
+        named = max([0.0, *(s.vn_kv for s in self.stations), *(p.vn_kv for p in self.plants)])
         if self.peak_load_mw > self.peak_for_500_mw or named >= 500:
             return 500.0
         return 220.0 if self.peak_load_mw > self.peak_for_220_mw or named >= 220 else 110.0

@@ -12,7 +12,7 @@ from grid.engine import Engine, Solution
 from grid.reference.design import Bank, Design, bus_id, tables_of
 from grid.standards_tables import transformer_types
 
-TARGET_PU = {220.0: 1.035, 110.0: 1.02, 35.0: 1.02, 10.0: 1.0}
+TARGET_PU = {220.0: 1.045, 110.0: 1.02, 35.0: 1.02, 10.0: 1.0}
 """Middle between the highest and the lowest voltage over the cases that the low side should have."""
 ROUNDS = 3
 
@@ -26,8 +26,8 @@ def set_taps(design: Design, cases: Sequence[Case], rounds: int = ROUNDS) -> Des
     """The design with the taps of every bank moved towards :data:`TARGET_PU`, upper levels first.
 
     A tap is one position for all cases: it is set so that the middle between the highest and the lowest voltage
-    of the low side over the cases that have a solution comes as near to the target as a step allows. Designs
-    without a solution in any case are returned as they are.
+    of the low side over the cases comes as near to the target as a step allows. A design that has no solution in
+    some case is returned as it is: the other cases would pull its voltages the wrong way.
     """
     for _ in range(rounds):
         before = design
@@ -40,8 +40,8 @@ def set_taps(design: Design, cases: Sequence[Case], rounds: int = ROUNDS) -> Des
 
 def _set_level(design: Design, cases: Sequence[Case], hv_kv: float) -> Design:
     network = tables_of(design)
-    states = [s for s in base_states(network, cases) if s.status is not Status.DIVERGED]
-    if not states:
+    states = base_states(network, cases)
+    if any(s.status is Status.DIVERGED for s in states):
         return design
     voltages = np.array([s.vm_pu for s in states])
     position = {bus: k for k, bus in enumerate(network.buses["bus_id"])}
