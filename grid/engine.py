@@ -115,18 +115,24 @@ class Engine:
         return find_bridges(self.model)
 
     def solve(
-        self, injections_mw: Floats | None = None, outage: str | None = None, start: Complexes | None = None
+        self,
+        injections_mw: Floats | None = None,
+        outage: str | None = None,
+        start: Complexes | None = None,
+        injections_mvar: Floats | None = None,
     ) -> Solution:
-        """Solve with extra active injections per bus [MW] and one element out.
+        """Solve with extra injections per bus and one element out.
 
         Parameters
         ----------
         injections_mw
-            Shape (buses,), unity power factor; None is none.
+            Extra active power, shape (buses,); None is none.
         outage
             ``line_id`` or ``transformer_id``; None is none.
         start
             Complex voltages to start from, shape (buses,); then DC angles, then flat are tried.
+        injections_mvar
+            Extra reactive power that new plants feed (negative: absorb), shape (buses,); None is none.
 
         Raises
         ------
@@ -134,7 +140,11 @@ class Engine:
             If ``outage`` is no element.
         """
         model = self.model
-        extra = np.zeros(model.n_bus) if injections_mw is None else np.asarray(injections_mw, dtype=float)
+        extra = np.zeros(model.n_bus, dtype=complex)
+        if injections_mw is not None:
+            extra += np.asarray(injections_mw, dtype=float)
+        if injections_mvar is not None:
+            extra += 1j * np.asarray(injections_mvar, dtype=float)
         alive = np.ones(model.n_branch, dtype=bool)
         if outage is not None:
             alive[model.element_index(outage)] = False
@@ -145,21 +155,21 @@ class Engine:
         for members in _energised_parts(model, self.point, alive):
             island = self._solve_part(members, alive, extra, start)
             if not island.converged:
-                return self._diverged(island, extra)
+                return self._diverged(island, extra.real)
             voltage[members] = island.voltage
             energised[members] = True
             details.append(island.start)
             stuck = np.flatnonzero(np.isfinite(island.q_fixed_mvar))
             fixed += [(model.bus_ids[members[i]], float(island.q_fixed_mvar[i])) for i in stuck]
-        return self._settle(voltage, energised, alive, extra, "; ".join(details), sorted(fixed))
+        return self._settle(voltage, energised, alive, extra.real, "; ".join(details), sorted(fixed))
 
-    def _solve_part(self, members: Ints, alive: Bools, extra: Floats, start: Complexes | None) -> _Island:
+    def _solve_part(self, members: Ints, alive: Bools, extra: Complexes, start: Complexes | None) -> _Island:
         """Climb the ladder of starts: warm, DC, flat."""
         ybus = _part_admittance(self.model, members, alive)
         starts: list[tuple[str, Complexes]] = []
         if start is not None and np.isfinite(start[members]).all():
             starts.append(("warm", start[members]))
-        p_mw = (self.point.generation_mw - self.point.load_mw + extra)[members]
+        p_mw = (self.point.generation_mw - self.point.load_mw + extra.real)[members]
         starts.append(("dc", self._angle_start(members, alive, p_mw)))
         starts.append(("flat", self._angle_start(members, alive, np.zeros(len(members)))))
         mismatches = []
@@ -173,7 +183,7 @@ class Engine:
         return _Island(starts[best][1], np.full(len(members), np.nan), tried, mismatches[best], False)
 
     def _with_reactive_limits(
-        self, members: Ints, ybus: sp.csc_matrix, extra: Floats, guess: Complexes, name: str
+        self, members: Ints, ybus: sp.csc_matrix, extra: Complexes, guess: Complexes, name: str
     ) -> _Island:
         """Newton, then fix what exceeds its reactive range and release what no longer needs fixing."""
         point = self.point
@@ -185,7 +195,8 @@ class Engine:
             island = self._newton(members, ybus, extra, guess, q_fixed, name)
             if not island.converged or not self.enforce_reactive_limits:
                 return island
-            q_mvar = (island.voltage * np.conj(ybus @ island.voltage)).imag * BASE_MVA + point.load_mvar[members]
+            q_mvar = (island.voltage * np.conj(ybus @ island.voltage)).imag * BASE_MVA
+            q_mvar += (point.load_mvar - extra.imag)[members]
             free = held & np.isnan(q_fixed)
             high = free & (q_mvar > q_max + REACTIVE_TOLERANCE_MVAR)
             low = free & (q_mvar < q_min - REACTIVE_TOLERANCE_MVAR)
@@ -199,7 +210,7 @@ class Engine:
         return _Island(island.voltage, q_fixed, f"{name}, reactive limits cycle", np.nan, False)
 
     def _newton(
-        self, members: Ints, ybus: sp.csc_matrix, extra: Floats, guess: Complexes, q_fixed: Floats, name: str
+        self, members: Ints, ybus: sp.csc_matrix, extra: Complexes, guess: Complexes, q_fixed: Floats, name: str
     ) -> _Island:
         """lightsim2grid's Newton-Raphson (KLU) with the slack shared by the infeeds' weights."""
         point = self.point
@@ -209,8 +220,8 @@ class Engine:
         weight[slack] = _shares(point.slack_weight[members][slack])
         pv = np.setdiff1d(np.flatnonzero(held), slack)
         pq = np.setdiff1d(np.arange(len(members)), np.concatenate([pv, slack]))
-        p = (point.generation_mw - point.load_mw + extra)[members]
-        q = np.nan_to_num(q_fixed) - point.load_mvar[members]
+        p = (point.generation_mw - point.load_mw + extra.real)[members]
+        q = np.nan_to_num(q_fixed) - (point.load_mvar - extra.imag)[members]
         injected = (p + 1j * q) / BASE_MVA
         first = np.where(held, point.vm_set_pu[members] * np.exp(1j * np.angle(guess)), guess)
         anchor = point.reference_va_rad if members[slack[0]] == point.reference else np.angle(first[slack[0]])

@@ -7,7 +7,7 @@ estimated exits. The smallest root over all rows and outages is the estimate; an
 answer is the certificate, and its values re-fit every quadratic, so that a bump between zero and the answer is
 found as well. What stays contradictory is scanned.
 
-Plants inject at unity power factor. Limits are those of :mod:`grid.limits`.
+Plants run at the settings' power factor (below 1 they absorb). Limits are those of :mod:`grid.limits`.
 """
 
 from __future__ import annotations

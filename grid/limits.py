@@ -51,7 +51,13 @@ class LimitSettings:
     search_cap_factor: float
     far_influence_share: float
     far_influence_pu: float
+    plant_power_factor: float
     post_fault_voltage: bool = True
+
+    @property
+    def plant_power(self) -> complex:
+        """Complex power of a new plant per MW: it absorbs ``tan(acos(power factor))``."""
+        return 1.0 - 1j * float(np.tan(np.arccos(self.plant_power_factor)))
 
     @classmethod
     def standard(cls, transformer_n_1: Literal["short_time", "firm"] = "short_time") -> LimitSettings:
@@ -69,6 +75,7 @@ class LimitSettings:
             search_cap_factor=figure["search_cap_factor"],
             far_influence_share=figure["far_influence_share"],
             far_influence_pu=figure["far_influence_pu"],
+            plant_power_factor=figure["plant_power_factor"],
         )
 
 

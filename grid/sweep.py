@@ -85,13 +85,20 @@ class Batch:
     """The outages of one case and the modes met so far, made on demand; the order of making changes no result."""
 
     def __init__(
-        self, engine: Engine, outages: Outages, base_keys: list[ModeKey], added_pu: Floats | None = None
+        self,
+        engine: Engine,
+        outages: Outages,
+        base_keys: list[ModeKey],
+        unit_power: complex,
+        added_pu: Floats | None = None,
     ) -> None:
         self.engine = engine
+        self.unit_power = unit_power
+        """Complex power of a new plant per unit of active power."""
         self.outages = outages
         self.base_keys = base_keys
         self.added_pu = np.zeros(engine.model.n_bus) if added_pu is None else added_pu
-        """New injections that belong to the base states, shape (buses,)."""
+        """New active injections that belong to the base states, shape (buses,)."""
         self.factored_pu = self.added_pu
         """The injections at which the Jacobians were made."""
         self._made: dict[ModeKey, Mode] = {}
@@ -108,7 +115,7 @@ class Batch:
         """The same batch with solved base states, reduced to the scenarios ``keep``."""
         old = self.outages
         outages = Outages(old.branch[keep], voltage[:, keep], old.dead[:, keep], old.rows[keep], old.sees[keep])
-        batch = Batch(self.engine, outages, [keys[k] for k in keep])
+        batch = Batch(self.engine, outages, [keys[k] for k in keep], self.unit_power, self.added_pu)
         if len(keep) == len(old.branch):
             batch._made = self._made
         return batch
@@ -165,7 +172,7 @@ def build_sweep(network: Network, case: Case, settings: LimitSettings) -> CaseSw
     base = engine.solve()
     if base.status is Status.DIVERGED:
         return None
-    start = _unsolved(engine, base)
+    start = _unsolved(engine, base, settings.plant_power)
     every = np.arange(len(start.outages.branch))
     first = start.outages.voltage
     voltage, done, keys = _solve(start, np.zeros((model.n_bus, len(every))), every, np.angle(first), np.abs(first))
@@ -198,14 +205,14 @@ def shift_sweep(sweep: CaseSweep, added_pu: Floats) -> CaseSweep | None:
     if not done.all():
         return None
     outages = replace(old.outages, voltage=voltage)
-    batch = Batch(old.engine, outages, keys, old.added_pu + added_pu)
+    batch = Batch(old.engine, outages, keys, old.unit_power, old.added_pu + added_pu)
     if np.abs(batch.added_pu - old.factored_pu).sum() < REFACTOR_PU:
         batch.factored_pu, batch._made = old.factored_pu, old._made
     values = row_values(sweep.model, voltage, outages.branch, outages.dead)
     return replace(sweep, batch=batch, base_values=values)
 
 
-def _unsolved(engine: Engine, base: Solution) -> Batch:
+def _unsolved(engine: Engine, base: Solution, unit_power: complex) -> Batch:
     """Every single outage with the intact network's state as its start; bridges with what they cut off."""
     model, point = engine.model, engine.point
     branch = np.concatenate([[-1], np.unique(_alike(model))]).astype(np.int64)
@@ -229,7 +236,7 @@ def _unsolved(engine: Engine, base: Solution) -> Batch:
     rows = np.stack([f, t, n + f, n + t], axis=1)
     intact = np.where(cut_off, 1.0 + 0j, base.voltage)
     outages = Outages(branch, np.repeat(intact[:, None], count, axis=1), dead, rows, sees)
-    return Batch(engine, outages, keys)
+    return Batch(engine, outages, keys, unit_power)
 
 
 def _alike(model: GridModel) -> Ints:
@@ -324,13 +331,15 @@ def _branch_change(model: GridModel, outages: Outages) -> Floats:
 
 
 def sensitivity(sweep: CaseSweep, bus: int, scenarios: Ints) -> tuple[Floats, Floats]:
-    """Change of angles [rad] and magnitudes [pu] per pu of active injection at ``bus``, shapes (buses, scenarios)."""
+    """Change of angles [rad] and magnitudes [pu] per pu of a new plant at ``bus``, shapes (buses, scenarios)."""
     outages, n = sweep.outages, sweep.model.n_bus
     moved = np.empty((2 * n + 1, len(scenarios)))
     keys = [sweep.batch.base_keys[k] for k in scenarios]
     for mode, states in _by_mode(sweep.batch, keys, np.arange(len(scenarios))):
         ks = scenarios[states]
-        column = np.zeros(2 * n + 1) if bus in mode.fixed_angle else mode.inverse[:, bus]
+        column = np.zeros(2 * n + 1) if bus in mode.fixed_angle else mode.inverse[:, bus].copy()
+        if mode.free_voltage[bus]:
+            column += sweep.batch.unit_power.imag * mode.inverse[:, n + bus]
         at_ends = column[outages.rows[ks]]
         moved[:, states] = column[:, None] - (mode.correction[ks] @ at_ends[:, :, None])[:, :, 0].T
     return moved[:n], moved[n : 2 * n]
@@ -352,7 +361,8 @@ def solve_states(
     Parameters
     ----------
     added_pu
-        New active injections, shape (buses,) or (buses, states).
+        New plants' active injections, shape (buses,) or (buses, states); their reactive power follows the settings'
+        power factor.
     scenarios
         Index of the outage of each state.
     angle, magnitude
@@ -388,7 +398,7 @@ def _solve(
     for _ in range(REACTIVE_ROUNDS):
         for mode, states in _by_mode(batch, keys, waiting):
             done[states] = _chord(batch, mode, added, scenarios, states, angle, magnitude)
-        waiting = _switch_modes(batch, keys, scenarios, waiting[done[waiting]], angle, magnitude)
+        waiting = _switch_modes(batch, keys, added, scenarios, waiting[done[waiting]], angle, magnitude)
         done[waiting] = False
         if not len(waiting):
             break
@@ -396,7 +406,7 @@ def _solve(
 
 
 def _switch_modes(
-    batch: Batch, keys: list[ModeKey], scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
+    batch: Batch, keys: list[ModeKey], added: Floats, scenarios: Ints, states: Ints, angle: Floats, magnitude: Floats
 ) -> Ints:
     """Give states whose generators left their reactive range a new mode; return those states."""
     point = batch.engine.point
@@ -406,7 +416,8 @@ def _switch_modes(
     ks = scenarios[states]
     voltage = magnitude[:, states] * np.exp(1j * angle[:, states])
     power = _drawn_power(batch, voltage, ks)[limited]
-    q_mvar = power.imag * BASE_MVA + point.load_mvar[limited, None]
+    plants = batch.unit_power.imag * (batch.added_pu[:, None] + added[:, states])[limited]
+    q_mvar = (power.imag - plants) * BASE_MVA + point.load_mvar[limited, None]
     low, high = point.q_min_mvar[limited, None], point.q_max_mvar[limited, None]
     over = np.where(q_mvar > high + REACTIVE_ROOM_MVAR, 1, np.where(q_mvar < low - REACTIVE_ROOM_MVAR, -1, 0))
     lift = magnitude[np.ix_(limited, states)] - point.vm_set_pu[limited, None]
@@ -459,7 +470,7 @@ def _chord(
         active = states[local]
         ks = scenarios[active]
         power = _drawn_power(batch, magnitude[:, active] * np.exp(1j * angle[:, active]), ks)
-        gap = power - (mode.injected_pu + batch.added_pu)[:, None] - added[:, active]
+        gap = power - mode.injected_pu[:, None] - batch.unit_power * (batch.added_pu[:, None] + added[:, active])
         mismatch = np.zeros((2 * n + 1, len(ks)))
         mismatch[:n] = gap.real - mode.weight[:, None] * slack[None, local]
         mismatch[n : 2 * n] = gap.imag * mode.free_voltage[:, None]
@@ -482,9 +493,9 @@ def _chord(
 def _by_engine(sweep: CaseSweep, added_pu: Floats, scenario: int) -> Complexes | None:
     """Second opinion on a state that the chord did not reach; None where the engine finds none either."""
     outage = sweep.outage_name(scenario) or None
-    answer = sweep.engine.solve(
-        (sweep.batch.added_pu + added_pu) * BASE_MVA, outage, sweep.outages.voltage[:, scenario]
-    )
+    mw = np.asarray((sweep.batch.added_pu + added_pu) * BASE_MVA, dtype=np.float64)
+    mvar = np.asarray(mw * sweep.batch.unit_power.imag, dtype=np.float64)
+    answer = sweep.engine.solve(plants.real, outage, sweep.outages.voltage[:, scenario], injections_mvar=plants.imag)
     if answer.status is Status.DIVERGED:
         return None
     return np.where(np.isnan(answer.vm_pu), sweep.outages.voltage[:, scenario], answer.voltage)

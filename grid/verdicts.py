@@ -144,7 +144,7 @@ def _with_measures(
         key = (bound.element, bound.outage)
         if key not in menus:
             menus[key] = upgrade_options(basis.network, list(key))
-        choice = _choose(menus[key], preferred.get(offer.bus_id, ""))
+        choice = _choose(menus[key], preferred.get(offer.bus_id, ""), bound.limit)
         if choice:
             wanted[offer.id] = choice
             waiting[choice] = waiting.get(choice, 0.0) + missing
@@ -156,14 +156,20 @@ def _with_measures(
     built = every.loc[sorted(most)].reset_index()
     stronger = hosting_basis(apply_upgrades(basis.network, built), basis.cases, basis.settings)
     again = walk(stronger.sweeps, stronger.cases, offers)
+    if sum(again.accepted_mw) <= sum(first.accepted_mw):
+        return _Second({}, {}, UPGRADES.empty())
     return _Second(dict(zip([o.id for o in offers], again.accepted_mw, strict=True)), wanted, built)
 
 
-def _choose(menu: pd.DataFrame, preferred: str) -> str:
-    """The bus's studied measure where it is on the menu, else the menu's first."""
-    if menu.empty:
-        return ""
-    return preferred if (menu["upgrade_id"] == preferred).any() else str(menu["upgrade_id"].iloc[0])
+def _choose(menu: pd.DataFrame, preferred: str, limit: str) -> str:
+    """The bus's studied measure where it is on the menu, else the menu's first for a loading limit.
+
+    A voltage limit gets a measure only where the study has shown that it helps: more copper often lifts a voltage.
+    """
+    if (menu["upgrade_id"] == preferred).any():
+        return preferred
+    loading = limit in ("line_loading", "transformer_loading")
+    return str(menu["upgrade_id"].iloc[0]) if loading and len(menu) else ""
 
 
 def _verdicts(

@@ -336,3 +336,42 @@ def test_generators_leave_and_keep_their_reactive_range_in_the_batch():
             live = np.isfinite(one.vm_pu)
             np.testing.assert_allclose(voltage[live, k], one.voltage[live], atol=1e-6)
     assert len(modes) > 2
+
+
+def test_absorbing_plants_push_the_voltage_less():
+    """x = 8 ohm, r = 8 ohm: at power factor 0.95 a plant absorbs 0.329 of its power and lifts the voltage less."""
+    net = two_bus(r=0.8, x=0.8, ka=5.0, high=1.05)
+    unity = _answer(hosting_capacity(net, [LIGHT], ["B/110"]), "B/110", "n_0")
+    absorbing = dataclasses.replace(SETTINGS, plant_power_factor=0.95)
+    more = _answer(hosting_capacity(net, [LIGHT], ["B/110"], settings=absorbing), "B/110", "n_0")
+    assert unity.limit == more.limit == "voltage_high"
+    assert more.capacity_mw > 1.3 * unity.capacity_mw
+    engine, tan = Engine(net, LIGHT), np.tan(np.arccos(0.95))
+
+    def vm(p):
+        return engine.solve(np.array([0.0, p]), injections_mvar=np.array([0.0, -tan * p])).vm_pu[1]
+
+    assert vm(more.capacity_mw) <= 1.05 < vm(more.capacity_mw + 0.5)
+
+
+def test_absorbing_states_of_the_batch_equal_the_engine():
+    net = random_network(0)
+    net = dataclasses.replace(net, generators=net.generators.assign(q_min_mvar=-12.0, q_max_mvar=6.0, vm_pu=1.0))
+    settings = dataclasses.replace(SETTINGS, plant_power_factor=0.97)
+    sweep = hosting_basis(net, [NOON], settings).sweeps[0]
+    added = np.zeros(sweep.model.n_bus)
+    added[[sweep.model.bus_index(b) for b in ("S001/220", "T002/110")]] = 0.8, 0.4
+    ks, base = np.arange(sweep.count), sweep.outages.voltage
+    voltage, done = solve_states(sweep, added, ks, np.angle(base), np.abs(base))
+    assert done.all()
+    mvar = -100 * added * np.tan(np.arccos(0.97))
+    for k in ks:
+        one = sweep.engine.solve(100 * added, sweep.outage_name(k) or None, injections_mvar=mvar)
+        live = np.isfinite(one.vm_pu)
+        np.testing.assert_allclose(voltage[live, k], one.voltage[live], atol=1e-6)
+
+
+def test_alike_circuits_are_swept_once_and_fail_together():
+    sweep = hosting_basis(two_bus(circuits=3), [LIGHT]).sweeps[0]
+    assert sweep.count == 2
+    assert sweep.outage_name(1) == "L#1"
