@@ -495,7 +495,7 @@ def _by_engine(sweep: CaseSweep, added_pu: Floats, scenario: int) -> Complexes |
     outage = sweep.outage_name(scenario) or None
     mw = np.asarray((sweep.batch.added_pu + added_pu) * BASE_MVA, dtype=np.float64)
     mvar = np.asarray(mw * sweep.batch.unit_power.imag, dtype=np.float64)
-    answer = sweep.engine.solve(plants.real, outage, sweep.outages.voltage[:, scenario], injections_mvar=plants.imag)
+    answer = sweep.engine.solve(mw, outage, sweep.outages.voltage[:, scenario], injections_mvar=mvar)
     if answer.status is Status.DIVERGED:
         return None
     return np.where(np.isnan(answer.vm_pu), sweep.outages.voltage[:, scenario], answer.voltage)
