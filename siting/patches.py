@@ -97,12 +97,12 @@ def label_patches(core: Bools, gap_cells: float) -> tuple[Ints, Ints, Ints]:
     reach = math.floor(gap_cells + 1e-9) + 1
     labels, count = ndimage.label(np.pad(core, reach), _EIGHT_NEIGHBOURS)
     row, col = np.nonzero(labels)
-    label = labels[row, col].astype(np.int64) - 1
+    number = np.arange(count)  # labels run in the order of their first cells already
     if gap_cells > 0 and count > 1:
-        label = _joined(labels, row, col, count, gap_cells)[label]
-    _, first, number = np.unique(label, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(first))
-    return row - reach, col - reach, order[number.ravel()]
+        group = _joined(labels, row, col, count, gap_cells)
+        _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
+        number = np.argsort(np.argsort(first))[inverse.ravel()]
+    return row - reach, col - reach, number[labels[row, col] - 1]
 
 
 def _joined(labels: npt.NDArray[np.int32], row: Ints, col: Ints, count: int, gap_cells: float) -> Ints:

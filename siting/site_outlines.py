@@ -71,9 +71,13 @@ def inner_points(cells: Cells, frame: Frame, outlines: Sequence[shapely.Geometry
     weight = cells.total(cells.area_m2)
     mean_row = cells.total(cells.area_m2 * cells.row) / weight
     mean_col = cells.total(cells.area_m2 * cells.col) / weight
-    away = (cells.row - mean_row[cells.site]) ** 2 + (cells.col - mean_col[cells.site]) ** 2
-    order = np.lexsort((cells.col, cells.row, np.round(away, 6), cells.site))
-    nearest = order[np.unique(cells.site[order], return_index=True)[1]]
+    away = (cells.row - mean_row[cells.site]) ** 2
+    away += (cells.col - mean_col[cells.site]) ** 2
+    least = np.full(cells.count, np.inf)
+    np.minimum.at(least, cells.site, away)
+    near = np.flatnonzero(away <= least[cells.site] + 1e-6)
+    near = near[np.lexsort((cells.col[near], cells.row[near], cells.site[near]))]
+    nearest = near[np.unique(cells.site[near], return_index=True)[1]]
     x = frame.left + (cells.col[nearest] + 0.5) * frame.resolution_m
     y = frame.top - (cells.row[nearest] + 0.5) * frame.resolution_m
     points, drawn = np.asarray(shapely.points(x, y), dtype=object), np.asarray(outlines, dtype=object)

@@ -18,6 +18,7 @@ import shapely
 
 from layers.contracts import Finding, InputError, Region
 from layers.frame import Frame
+from layers.submask import SUBCELLS
 from siting.contracts import CANDIDATES, REMAINDER, HostLand, HostLayer, HostType, LandResult, Sites
 from siting.patches import HALF_COVERED, Cells, cut_large, join_fringe, label_patches, unique_rows, wide_cells
 from siting.site_labels import numbered_names, stable_ids
@@ -115,10 +116,6 @@ def _area_shares(host_layers: Sequence[HostLayer]) -> dict[str, float]:
     return shares
 
 
-def _cells(row: Ints, col: Ints, site: Ints, cover: npt.NDArray[np.uint8], region: Region) -> Cells:
-    return Cells(row, col, cover[row, col] * (region.cell_area_m2[row] / 16), site)
-
-
 def _roof_cells(
     land: HostLand, host: HostType, share: float, region: Region, block_km: float
 ) -> tuple[Cells, dict[str, float]]:
@@ -126,7 +123,7 @@ def _roof_cells(
     cover = np.bitwise_count(land.owned)
     row, col = np.nonzero(cover)
     _, site = unique_rows(*_blocks(row, col, region.frame, block_km), _district(region, row, col))
-    cells = _cells(row, col, site, cover, region)
+    cells = Cells(row, col, cover[row, col] * (region.cell_area_m2[row] / SUBCELLS), site)
     kept, small_m2 = _large_enough(cells, host.min_area_m2 / share)
     return kept, {"too_small": small_m2}
 
@@ -143,23 +140,32 @@ def _site_cells(land: HostLand, host: HostType, share: float, region: Region) ->
     """Cells of the sites of a ground or wind host, and the remainder [m2 of land] by reason."""
     if not land.owned.any():
         return Cells.none(), {}
+    cells, rest = _patch_cells(land, host, region)
+    cells, rest["too_small"] = _large_enough(cells, host.min_area_m2 / share)
+    largest_m2 = host.max_capacity_mw / (host.density_mw_per_km2 * host.usable_share * share) * _M2_PER_KM2
+    return cut_large(cells, largest_m2), rest
+
+
+def _patch_cells(land: HostLand, host: HostType, region: Region) -> tuple[Cells, dict[str, float]]:
+    """Cells of all patches that are wide enough, of any size, with their fringe; and what is left over."""
     resolution_m = region.frame.resolution_m
     cover, first_row, first_col = _cropped(np.bitwise_count(land.owned))
     core = cover >= HALF_COVERED
     wide = wide_cells(core, round(host.min_width_m / resolution_m))
-    row, col, site = label_patches(wide, host.group_distance_m / resolution_m)
-    fringe = join_fringe(cover, row, col, site)
-    row, col, site = (np.concatenate(pair) for pair in zip((row, col, site), fringe, strict=True))
+    patches = label_patches(wide, host.group_distance_m / resolution_m)
+    fringe = join_fringe(cover, *patches)
+    row, col, site = (np.concatenate(pair) for pair in zip(patches, fringe, strict=True))
+    del patches, fringe
+    row_m2 = region.cell_area_m2[first_row : first_row + cover.shape[0]] / SUBCELLS
+    area_m2 = cover[row, col] * row_m2[row]
     cover[row, col] = 0  # what is left belongs to no patch
-    rows_m2 = region.cell_area_m2[first_row : first_row + cover.shape[0]] / 16
     rest = {
-        "fringe": _land_m2(np.where(core, 0, cover), rows_m2),
-        "too_narrow": _land_m2(np.where(core, cover, 0), rows_m2),
+        "fringe": _land_m2(np.where(core, 0, cover), row_m2),
+        "too_narrow": _land_m2(np.where(core, cover, 0), row_m2),
     }
-    cells = _cells(row + first_row, col + first_col, site, np.bitwise_count(land.owned), region)
-    kept, rest["too_small"] = _large_enough(cells, host.min_area_m2 / share)
-    largest_m2 = host.max_capacity_mw / (host.density_mw_per_km2 * host.usable_share * share) * _M2_PER_KM2
-    return cut_large(kept, largest_m2), rest
+    row += first_row
+    col += first_col
+    return Cells(row, col, area_m2, site), rest
 
 
 def _cropped(cover: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], int, int]:
