@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import geopandas as gpd
 import pandas as pd
@@ -31,8 +32,20 @@ def source_findings(study: Study) -> list[Finding]:
         findings = inspect_source(study.card(source, where=where))
         if where is not None and (source, None) in uses:  # rows are named by the look at the whole file
             findings = [f for f in findings if f.rule in _OF_THE_FILTER]
-        found += findings
+        found += [_place_is_enough(f) for f in findings] if source in _only_places(study) else findings
     return found + _district_findings(study) + _facts_findings(study) + _normals_findings(study)
+
+
+def _only_places(study: Study) -> tuple[str | None, ...]:
+    """Sources of which only the place of a feature is used, never its area."""
+    return study.file.network.lines_source, study.file.network.substations_source
+
+
+def _place_is_enough(finding: Finding) -> Finding:
+    """A crossing outline spoils an area; for a place it is worth a warning."""
+    if finding.rule != "vector.geometry_invalid":
+        return finding
+    return replace(finding, severity="warning", remedy="Only the place is used here; repair it when convenient.")
 
 
 def network_findings(study: Study) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ class _Exit:
 
 def main() -> None:
     """Entry point: every way a command can end has its exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: threads of BLAS only get in the way
     try:
         app()
     except KeyboardInterrupt:
@@ -188,10 +190,6 @@ def _reported() -> Iterator[None]:
         if isinstance(error, typer.BadParameter):
             raise
         typer.echo(f"the run failed: {type(error).__name__}: {error}", err=True)
-        if "--traceback" in sys.argv:
-            raise
-        import os
-
         if os.environ.get("FENGGUANG_TRACEBACK"):
             raise
         typer.echo("set FENGGUANG_TRACEBACK=1 to see where", err=True)

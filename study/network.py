@@ -47,7 +47,7 @@ def load_points(results: Results) -> pd.DataFrame:
     within = weights["weight"] / weights.groupby("district_code")["weight"].transform("sum")
     weights = weights.assign(p_mw=within * np.array([share[code] for code in codes]) * demand.peak_mw)
     weights["p_mw"] *= demand.peak_mw / weights["p_mw"].sum()
-    cell = np.floor(weights[["x", "y"]] / _LATTICE_M).astype(np.int64)
+    cell = (weights[["x", "y"]] // _LATTICE_M).astype(np.int64)
     xw, yw = weights["x"] * weights["p_mw"], weights["y"] * weights["p_mw"]
     weights = weights.assign(cx=cell["x"], cy=cell["y"], xw=xw, yw=yw)
     gathered = weights.groupby(["district_code", "cx", "cy"], as_index=False)[["p_mw", "xw", "yw"]].sum()

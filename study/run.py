@@ -294,7 +294,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
 
 
 def hosting_table(results: Results) -> pd.DataFrame:
-    return results.get("hosting").hosting
+    table: pd.DataFrame = results.get("hosting").hosting
+    return table
 
 
 def _write_network(results: Results, folder: Path) -> None:

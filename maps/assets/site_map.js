@@ -413,14 +413,17 @@ window.fengguang = (function () {
       map.fitBounds(data.bounds, { paddingTopLeft: [besideLegend(), 16], paddingBottomRight: [24, 24], animate: false });
     }
 
-    /* A site is a circle while its outline would be smaller on the screen than the circle. */
+    /* A site is a circle while its outline, or the square of its host area (scattered roofs), would be smaller on
+       the screen than the circle. */
     function showSizes() {
       const pixels = 256 * 2 ** map.getZoom() / 360;
+      const metresInDegree = 111320;
       candidates.forEach((site, i) => {
         const [outline, circle] = siteLayers[i];
         const bounds = outline.getBounds();
-        const extent = Math.max(bounds.getEast() - bounds.getWest(), bounds.getNorth() - bounds.getSouth()) * pixels;
-        const small = extent < 2 * radius(site);
+        const extent = Math.max(bounds.getEast() - bounds.getWest(), bounds.getNorth() - bounds.getSouth());
+        const side = 2 * Math.sqrt(site.area_m2) / metresInDegree;
+        const small = Math.min(extent, side) * pixels < 2 * radius(site);
         for (const [layer, shown] of [[outline, !small], [circle, small]]) {
           const element = layer.getElement();
           if (element) element.style.display = shown ? "" : "none";
