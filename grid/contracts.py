@@ -395,9 +395,7 @@ SUBSTATIONS = Table(
         "vn_kv": column(float, "kV", "voltage of the bus"),
         "district_code": column(str, "", "district"),
         "origin": column(str, "", "how the station is known", isin=_ORIGIN),
-        "transformer_mva": column(
-            float, "MVA", "units between this bus and the next level up", ge=0
-        ),
+        "transformer_mva": column(float, "MVA", "units between this bus and the next level up", ge=0),
         "n_0_mw": column(float, "MW", "hosting capacity now, worst case, N-0", nullable=True, ge=0),
         "n_1_mw": column(float, "MW", "hosting capacity now, worst case, N-1", nullable=True, ge=0),
         "accepted_mw": column(float, "MW", "grid capacity of the candidates accepted here", ge=0),
