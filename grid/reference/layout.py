@@ -43,6 +43,8 @@ LARGEST_LOOP = 4
 SECOND_FEED_FACTOR = 3.0
 """A second 220 kV station further away than this many times the nearest gives way to a second circuit."""
 SPREAD_KM = 1.5
+FIRST_TAP = {220.0: -3.0}
+"""Positions before taps are set by load flow: high enough a voltage for a first solution at peak."""
 SHORTEST_LINE_KM = 1.0
 SYNCHRONOUS_FUELS = ("coal", "gas", "hydro", "pumped", "nuclear")
 _PLANT_REACTIVE_SHARE = 0.33
@@ -431,7 +433,8 @@ def _banks(spec: ReferenceGridSpec, level: Level) -> list[Bank]:
     banks = []
     for station, load in zip(level.stations, level.load_mw, strict=True):
         name, units = choose_units(float(load) / spec.power_factor, ratio, level.vn_kv, lv_kv, preferred)
-        banks.append(Bank(station.station_id, level.vn_kv, lv_kv, name, units, note=note))
+        tap = FIRST_TAP.get(level.vn_kv, 0.0)
+        banks.append(Bank(station.station_id, level.vn_kv, lv_kv, name, units, tap, note))
     return banks
 
 

@@ -3,7 +3,7 @@
 Two sieves. A fast one: the AC state without outage plus DC shift factors (LODF) of all outages at once. An exact
 one: an AC load flow of every outage. Overloaded elements get the next larger conductor or transformer, then one
 more circuit or unit. Voltages out of band get capacitor banks at the loads of the station (which narrow the swing
-between peak and minimum), then a stronger line; too high ones above 110 kV get shunt reactors.
+between peak and minimum), then a stronger line or transformer; too high ones above 110 kV get shunt reactors.
 """
 
 from __future__ import annotations
@@ -105,12 +105,13 @@ def _measured(design: Design, breaches: tuple[Breach, ...], measures: list[str])
     high = {b.element for b in breaches if b.kind == "high_voltage"}
     for bus in sorted(low | high):
         station, level = bus.rsplit("/", 1)
-        narrowed = _with_capacitors(design, station, measures) if float(level) <= 110 else design
-        if narrowed == design and bus in high:
-            narrowed = _with_reactors(design, station, measures)
-        if narrowed == design and bus in low:
-            elements |= _weak_elements(design, station, float(level))
-        design = narrowed
+        if float(level) <= 110:
+            changed = _with_capacitors(design, station, measures)
+        else:
+            changed = _with_reactors(design, station, measures) if bus in high else design
+        if changed == design:
+            elements |= _weak_elements(design, station, float(level), bus in low)
+        design = changed
     return _strengthen_elements(design, elements, measures)
 
 
@@ -136,13 +137,14 @@ def _with_reactors(design: Design, station: str, measures: list[str]) -> Design:
     return design
 
 
-def _weak_elements(design: Design, station: str, vn_kv: float) -> set[str]:
-    """The longest line of that level into the station, or its transformers where it has no line."""
+def _weak_elements(design: Design, station: str, vn_kv: float, with_line: bool) -> set[str]:
+    """The transformers that feed the bus, else the station's longest line of that level (or of any, if none)."""
+    feeding = {b.bank_id for b in design.banks if b.station_id == station and b.lv_kv == vn_kv}
+    if any(stronger_bank(b) for b in design.banks if b.bank_id in feeding) or not with_line:
+        return feeding
     ends = [c for c in design.corridors if station in (c.from_station, c.to_station)]
     ends = [c for c in ends if c.vn_kv == vn_kv] or ends
-    if ends:
-        return {max(ends, key=lambda c: (c.length_km, c.corridor_id)).corridor_id}
-    return {b.bank_id for b in design.banks if b.station_id == station and b.lv_kv == vn_kv}
+    return {c.corridor_id for c in sorted(ends, key=lambda c: (c.length_km, c.corridor_id))[-1:]}
 
 
 def _strengthen_elements(design: Design, elements: set[str], measures: list[str]) -> Design:

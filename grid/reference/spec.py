@@ -17,29 +17,30 @@ SUMMER_PEAK = Case(
     load_share=1.0,
     pv_share=0.0,
     wind_share=0.1,
-    fuel_shares=(FuelShare("coal", 0.9), FuelShare("gas", 0.8), FuelShare("hydro", 0.8)),
+    fuel_shares=(FuelShare("coal", 0.9), FuelShare("gas", 0.8), FuelShare("hydro", 0.8), FuelShare("storage", 0.8)),
     season="summer",
 )
-SUMMER_PEAK_PLANTS_OFF = Case(
-    "summer_peak_plants_off",
-    "夏季高峰(本地电厂停机)",
-    "Summer peak, local plants off",
+SUMMER_PEAK_PLANTS_LOW = Case(
+    "summer_peak_plants_low",
+    "夏季高峰(本地电厂低出力)",
+    "Summer peak, local plants low",
     load_share=1.0,
     pv_share=0.0,
     wind_share=0.0,
+    fuel_shares=(FuelShare("coal", 0.4), FuelShare("gas", 0.1), FuelShare("hydro", 0.1)),
     season="summer",
 )
 MINIMUM_LOAD = Case(
     "minimum_load",
-    "最小负荷",
-    "Minimum load",
+    "最小负荷大风",
+    "Minimum load, windy",
     load_share=0.4,
     pv_share=0.0,
-    wind_share=0.3,
-    fuel_shares=(FuelShare("coal", 0.35),),
+    wind_share=0.9,
+    fuel_shares=(FuelShare("coal", 0.35), FuelShare("hydro", 0.2)),
     season="transition",
 )
-DESIGN_CASES = (SUMMER_PEAK, SUMMER_PEAK_PLANTS_OFF, MINIMUM_LOAD)
+DESIGN_CASES = (SUMMER_PEAK, SUMMER_PEAK_PLANTS_LOW, MINIMUM_LOAD)
 """The operating points a reference network is made secure for, unless others are given."""
 
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from grid.contracts import Case, Network, Status
 from grid.engine import Engine, Solution
-from grid.reference.design import Bank, Design, bus_id, tables_of
+from grid.reference.design import Bank, Design, bus_band, bus_id, tables_of
 from grid.standards_tables import transformer_types
 
 TARGET_PU = {220.0: 1.045, 110.0: 1.02, 35.0: 1.02, 10.0: 1.0}
 """Middle between the highest and the lowest voltage over the cases that the low side should have."""
+BAND_MARGIN_PU = 0.003
+"""Room that a tap keeps to both ends of the band where it can."""
 ROUNDS = 3
 
 
@@ -26,8 +28,9 @@ def set_taps(design: Design, cases: Sequence[Case], rounds: int = ROUNDS) -> Des
     """The design with the taps of every bank moved towards :data:`TARGET_PU`, upper levels first.
 
     A tap is one position for all cases: it is set so that the middle between the highest and the lowest voltage
-    of the low side over the cases comes as near to the target as a step allows. A design that has no solution in
-    some case is returned as it is: the other cases would pull its voltages the wrong way.
+    of the low side over the cases comes as near to the target as a step allows, if that keeps both in the band.
+    A design that has no solution in some case is returned as it is: the other cases would pull its voltages the
+    wrong way.
     """
     for _ in range(rounds):
         before = design
@@ -57,10 +60,19 @@ def _set_level(design: Design, cases: Sequence[Case], hv_kv: float) -> Design:
 
 
 def _moved(bank: Bank, low_side_pu: np.ndarray, step_percent: float, lowest: float, highest: float) -> Bank:
-    """A higher position on the high side lowers the low side by about one step."""
+    """The position that leaves the band least, then comes nearest to the target.
+
+    A higher position on the high side lowers the low side by about one step.
+    """
     known = low_side_pu[np.isfinite(low_side_pu)]
     if not len(known):
         return bank
-    middle = (known.max() + known.min()) / 2
-    steps = round((middle / TARGET_PU[bank.lv_kv] - 1) * 100 / step_percent)
-    return replace(bank, tap_pos=float(min(max(bank.tap_pos + steps, lowest), highest)))
+    bottom, top = bus_band(bank.lv_kv)
+
+    def misfit(position: float) -> tuple[float, float, float]:
+        expected = known / (1 + (position - bank.tap_pos) * step_percent / 100)
+        low, high = float(expected.min()), float(expected.max())
+        outside = max(0.0, bottom + BAND_MARGIN_PU - low) + max(0.0, high - top + BAND_MARGIN_PU)
+        return round(outside, 6), abs((low + high) / 2 - TARGET_PU[bank.lv_kv]), abs(position - bank.tap_pos)
+
+    return replace(bank, tap_pos=float(min(np.arange(lowest, highest + 0.5), key=misfit)))
