@@ -16,6 +16,7 @@ from grid.contracts import Case, Network
 from grid.reference.assumed import assumptions_of
 from grid.reference.design import to_network
 from grid.reference.layout import draw
+from grid.reference.places import slug
 from grid.reference.reinforce import strengthen
 from grid.reference.security import Breach, security_breaches
 from grid.reference.spec import (
@@ -135,15 +136,11 @@ def _checked_load(spec: ReferenceGridSpec, load_points: pd.DataFrame) -> pd.Data
         if thing.district_code and thing.district_code not in codes and thing.lon is None:
             add("reference.district", thing.name_en, thing.district_code, "No load point lies in this district.",
                 "Give the station a position, or a district that has load.")  # fmt: skip
-    names = [(s.vn_kv, s.name_en.lower()) for s in spec.stations]
-    for key in sorted({n for n in names if names.count(n) > 1}):
-        add(
-            "reference.duplicate",
-            key[1],
-            f"{key[0]:g} kV",
-            "Two stations of one level share a name.",
-            "Rename one of them.",
-        )
+    keys = [(f"station {s.vn_kv:g} kV", slug(s.name_en)) for s in spec.stations]
+    keys += [("plant", slug(p.name_en)) for p in spec.plants]
+    for kind, name in sorted({key for key in keys if keys.count(key) > 1}):
+        message = "Two of them have the same name in letters a to z and digits, of which ids are made."
+        add("reference.duplicate", name, kind, message, "Give each an English name (or pinyin) of its own.")
     if findings:
         raise InputError(findings)
     used = pd.DataFrame(load_points)[list(LOAD_COLUMNS)].astype({"district_code": str})

@@ -16,13 +16,12 @@ Smaller networks leave out the upper levels. What the drawing cannot carry is st
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from grid.reference.design import Bank, Corridor, Design, Infeed, Load, Plant, Station, reactive_mvar
+from grid.reference.design import Bank, Corridor, Design, Infeed, Load, Station, reactive_mvar
 from grid.reference.geography import (
     Floats,
     Ints,
@@ -35,8 +34,11 @@ from grid.reference.geography import (
     split_heavy_points,
     weighted_middle,
 )
+from grid.reference.places import SHORTEST_LINE_KM, Level, compensated_share, given_xy, slug
+from grid.reference.plants import draw_plants
 from grid.reference.sizing import choose_line, choose_units, middle_ratio, station_count
-from grid.reference.spec import NamedPlant, NamedStation, ReferenceGridSpec
+from grid.reference.spec import NamedStation, ReferenceGridSpec
+from grid.standards_tables import standard_table
 from layers.contracts import Origin
 
 LARGEST_LOOP = 4
@@ -45,31 +47,6 @@ SECOND_FEED_FACTOR = 3.0
 SPREAD_KM = 1.5
 FIRST_TAP = {220.0: -3.0}
 """Positions before taps are set by load flow: high enough a voltage for a first solution at peak."""
-SHORTEST_LINE_KM = 1.0
-SYNCHRONOUS_FUELS = ("coal", "gas", "hydro", "pumped", "nuclear")
-_PLANT_REACTIVE_SHARE = 0.33
-
-
-@dataclass(frozen=True)
-class Site:
-    """A station before it has an id: position and the load behind it."""
-
-    name_zh: str
-    name_en: str
-    district: str
-    xy: tuple[float, float]
-    load_mw: float
-    named: NamedStation | None
-
-
-@dataclass(frozen=True)
-class Level:
-    """The stations of one level, drawn."""
-
-    vn_kv: float
-    stations: tuple[Station, ...]
-    xy: Floats
-    load_mw: Floats
 
 
 def draw(spec: ReferenceGridSpec, load_points: pd.DataFrame) -> Design:
@@ -88,7 +65,7 @@ def draw(spec: ReferenceGridSpec, load_points: pd.DataFrame) -> Design:
         *(_feeds_110(spec, middle, low) if middle else ()),
     ]
     levels = [level for level in (high, middle, low) if level]
-    plant_stations, plants, plant_lines = _plants(spec, plane, levels)
+    plant_stations, plants, plant_lines = draw_plants(spec, plane, levels)
     banks = [bank for level in levels for bank in _banks(spec, level)]
     loads = [
         Load(s.station_id, float(p), reactive_mvar(float(p), spec.power_factor))
@@ -191,14 +168,14 @@ def _settle(
     for station in named:
         free = [g for g in range(len(places)) if g not in taken and codes[g] == station.district_code]
         free = free or [g for g in range(len(places)) if g not in taken]
-        given = _given_xy(station, plane)
+        given = given_xy(station, plane)
         taken[max(free, key=lambda g: (load[g], -g)) if given is None else _nearest(given, places, free)] = station
     shift = {220.0: np.array([1.2, 0.8]), 500.0: np.array([-2.5, 2.0])}.get(vn_kv, np.zeros(2))
     xy = places + shift
     stations, number = [], dict.fromkeys(sorted(set(codes)), 0)
     for g in range(len(places)):
         if g in taken:
-            given = _given_xy(taken[g], plane)
+            given = given_xy(taken[g], plane)
             xy[g] = xy[g] if given is None else given
             stations.append(_named_station(taken[g], codes[g], plane, xy[g], levels_kv, given is not None))
             continue
@@ -210,18 +187,6 @@ def _settle(
 def _nearest(point: Floats, places: Floats, free: list[int]) -> int:
     apart = distances(point[None, :], places)[0]
     return min(free, key=lambda g: (apart[g], g))
-
-
-def _given_xy(station: NamedStation | NamedPlant, plane: LocalPlane) -> Floats | None:
-    if station.lon is None or station.lat is None:
-        return None
-    place: Floats = plane.to_km(np.array([station.lon]), np.array([station.lat]))[0]
-    return place
-
-
-def slug(name: str) -> str:
-    """Lower-case ASCII of a name, for ids."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "station"
 
 
 def _named_station(
@@ -283,7 +248,7 @@ def _outside(spec: ReferenceGridSpec, plane: LocalPlane, top: Level) -> Level:
         direction = np.array([np.cos(turn), np.sin(turn)])
         xy = top.xy[int(np.argmax(top.xy @ direction))] + spec.infeed_distance_km * direction
         if k < len(named):
-            given = _given_xy(named[k], plane)
+            given = given_xy(named[k], plane)
             xy = xy if given is None else given
             station = _named_station(named[k], "", plane, xy, (top.vn_kv,), given is not None)
             station = replace(station, vn_kv=max(top.vn_kv, named[k].vn_kv), district_code="", in_region=False)
@@ -315,13 +280,8 @@ def _corridor(
 ) -> Corridor:
     line_type, needed = choose_line(vn_kv, mva)
     length = round(max(straight_km * spec.detour_factor, SHORTEST_LINE_KM), 3)
-    return Corridor(
-        start.station_id, end.station_id, vn_kv, length, line_type, max(circuits, needed), _compensated(spec, vn_kv)
-    )
-
-
-def _compensated(spec: ReferenceGridSpec, vn_kv: float) -> float:
-    return spec.reactor_share_500 if vn_kv >= 500 else 0.0
+    share = compensated_share(spec, vn_kv)
+    return Corridor(start.station_id, end.station_id, vn_kv, length, line_type, max(circuits, needed), share)
 
 
 def _mesh(spec: ReferenceGridSpec, top: Level, outside: Level) -> list[Corridor]:
@@ -438,84 +398,7 @@ def _banks(spec: ReferenceGridSpec, level: Level) -> list[Bank]:
     return banks
 
 
-def _plants(
-    spec: ReferenceGridSpec, plane: LocalPlane, levels: list[Level]
-) -> tuple[list[Station], list[Plant], list[Corridor]]:
-    """Every plant at a bus of its own, tied to the nearest station that has its voltage."""
-    stations, plants, lines = [], [], []
-    for k, named in enumerate(spec.plants, start=1):
-        buses = [v for v in (500.0, 220.0, 110.0) if any(v in level.stations[0].levels_kv for level in levels)]
-        vn_kv = max((v for v in buses if v <= named.vn_kv), default=min(buses))
-        hosts = [
-            (s, xy)
-            for level in levels
-            for s, xy in zip(level.stations, level.xy, strict=True)
-            if vn_kv in s.levels_kv and (vn_kv > 110 or level.vn_kv == min(220.0, levels[0].vn_kv))
-        ]
-        given = _given_xy(named, plane)
-        xy = _plant_place(named, levels, k) if given is None else given
-        host, host_xy = min(hosts, key=lambda h: (float(np.hypot(*(h[1] - xy))), h[0].station_id))
-        station = _plant_station(named, plane, xy, vn_kv, given is not None)
-        secure = named.fuel in SYNCHRONOUS_FUELS or named.p_max_mw >= 200
-        line_type, needed = choose_line(vn_kv, 1.1 * named.p_max_mw)
-        length = round(max(float(np.hypot(*(host_xy - xy))) * spec.detour_factor, SHORTEST_LINE_KM), 3)
-        circuits = needed + 1 if secure else needed
-        share = _compensated(spec, vn_kv)
-        lines.append(Corridor(host.station_id, station.station_id, vn_kv, length, line_type, circuits, share))
-        stations.append(station)
-        plants.append(_plant(spec, named, station, vn_kv))
-    return stations, plants, lines
-
-
-def _plant_place(named: NamedPlant, levels: list[Level], k: int) -> Floats:
-    """Beside the district's load, in a direction that differs from plant to plant."""
-    low = levels[-1]
-    inside = np.array([s.district_code == named.district_code for s in low.stations])
-    inside = inside if inside.any() else np.ones(len(low.stations), dtype=bool)
-    middle = weighted_middle(low.xy[inside], low.load_mw[inside])
-    turn = 2.4 * k
-    return middle + 12.0 * np.array([np.cos(turn), np.sin(turn)])
-
-
-def _plant_station(named: NamedPlant, plane: LocalPlane, xy: Floats, vn_kv: float, placed: bool) -> Station:
-    lon, lat = plane.to_degree(xy)
-    note = "position as given" if placed else "position assumed in its district"
-    return Station(
-        f"P-{slug(named.name_en)}",
-        named.name_zh,
-        named.name_en,
-        vn_kv,
-        lon,
-        lat,
-        named.district_code,
-        True,
-        Origin.MAPPED if placed else Origin.ASSUMED,
-        f"{note}. {named.source}".strip(),
-        (vn_kv,),
-    )
-
-
-def _plant(spec: ReferenceGridSpec, named: NamedPlant, station: Station, vn_kv: float) -> Plant:
-    synchronous = named.fuel in SYNCHRONOUS_FUELS
-    return Plant(
-        f"G-{slug(named.name_en)}",
-        station.station_id,
-        vn_kv,
-        named.name_zh,
-        named.name_en,
-        named.fuel,
-        named.p_max_mw,
-        "voltage" if synchronous else "power",
-        spec.infeed_vm_pu if vn_kv >= 500 else 1.03,
-        _PLANT_REACTIVE_SHARE if synchronous else 0.0,
-        named.origin,
-        named.source,
-    )
-
-
 def _fault_level_mva(vn_kv: float) -> float:
     """Half of the planning short-circuit level [MVA], for the outside equivalents."""
-    from grid.standards_tables import standard_table
-
     limits = standard_table("short_circuit").set_index("vn_kv")["limit_ka"]
     return round(0.5 * 3**0.5 * vn_kv * float(limits.loc[vn_kv]), 1)

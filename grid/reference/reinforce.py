@@ -27,6 +27,8 @@ ROUNDS_PER_SWEEP = 8
 CAPACITOR_STEP = 0.05
 """Mvar of capacitors per MW of load that one step adds; never beyond unity power factor."""
 REACTOR_STEP = 0.1
+REACTOR_MOST = 0.79
+"""Most of a line's charging that reactors take up; what is left stays within the checks' factor of five."""
 
 Progress = Callable[[str, float], None]
 
@@ -127,11 +129,11 @@ def _with_capacitors(design: Design, station: str, measures: list[str]) -> Desig
 
 
 def _with_reactors(design: Design, station: str, measures: list[str]) -> Design:
-    """More shunt reactors at the 220 and 500 kV lines of the station, up to their whole charging."""
+    """More shunt reactors at the 220 and 500 kV lines of the station, up to :data:`REACTOR_MOST`."""
     for corridor in design.corridors:
         at_station = station in (corridor.from_station, corridor.to_station)
-        if at_station and corridor.vn_kv >= 220 and corridor.compensated_share < 1:
-            share = min(1.0, round(corridor.compensated_share + REACTOR_STEP, 6))
+        if at_station and corridor.vn_kv >= 220 and corridor.compensated_share < REACTOR_MOST:
+            share = min(REACTOR_MOST, round(corridor.compensated_share + REACTOR_STEP, 6))
             design = design.with_corridor(replace(corridor, compensated_share=share))
             measures.append(f"{corridor.corridor_id}: reactors for {100 * share:g} % of the charging")
     return design

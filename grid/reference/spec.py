@@ -102,7 +102,7 @@ class ReferenceGridSpec:
     peak_for_220_mw: float = 120.0
     peak_for_500_mw: float = 1500.0
     infeed_vm_pu: float = 1.05
-    reactor_share_500: float = 0.8
+    reactor_share_500: float = 0.75
     """Share of the 500 kV lines' charging that shunt reactors (at the lines or on the tertiary side) take up; the
     lines' capacitance is given net of it."""
     infeed_mw: float = 4000.0
