@@ -422,7 +422,7 @@ window.fengguang = (function () {
         const [outline, circle] = siteLayers[i];
         const bounds = outline.getBounds();
         const extent = Math.max(bounds.getEast() - bounds.getWest(), bounds.getNorth() - bounds.getSouth());
-        const side = 2 * Math.sqrt(site.area_m2) / metresInDegree;
+        const side = Math.sqrt(site.area_m2) / metresInDegree;
         const small = Math.min(extent, side) * pixels < 2 * radius(site);
         for (const [layer, shown] of [[outline, !small], [circle, small]]) {
           const element = layer.getElement();
