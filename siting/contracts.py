@@ -66,12 +66,57 @@ class HostLayer:
     area_share: float = 1.0
 
 
+RuleKind = Literal[
+    "vector",
+    "vector_narrow",
+    "cell_share",
+    "feature_share",
+    "raster_above",
+    "raster_below",
+    "raster_between",
+    "raster_outside",
+    "raster_classes",
+    "raster_not_classes",
+    "aspect_between",
+]
+Nodata = Literal["unknown", "eligible", "excluded"]
+
+
+@dataclass(frozen=True)
+class SetbackRow:
+    """One row of a setback that depends on the feature: either the words it stands for, or a lower bound.
+
+    ``values`` are compared with the feature's attribute without regard to case; ``from_value`` holds for numbers from
+    it up to the next row's (a line of 220 kV takes the row from 154).
+    """
+
+    setback_m: float
+    values: tuple[str, ...] = ()
+    from_value: float = float("nan")
+    label: str = ""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One exclusion. Land inside the features of ``layer``, or nearer than ``setback_m`` (measured on the ground
-    from the feature's edge, exact in every direction), is excluded for the host types it applies to.
+    """One exclusion of one layer, for the host types it applies to. What it excludes, by ``kind``:
 
-    ``kind = "raster_above"`` excludes cells whose value exceeds ``limit``; unknown cells stay unknown.
+    =================== ===============================================================================================
+    vector              land inside the features, or nearer than the setback (on the ground, from the feature's edge,
+                        equally far in every direction)
+    vector_narrow       parts of the features' union narrower than ``width_m``
+    cell_share          whole cells of which more than ``share`` is covered by the features (with their setback)
+    feature_share       whole features of the layer ``features_of`` of which more than ``share`` is covered
+    raster_above        cells with a value above ``limit``
+    raster_below        cells with a value below ``limit``
+    raster_between      cells with ``low <= value <= high``
+    raster_outside      cells with a value below ``low`` or above ``high``
+    raster_classes      cells of one of the ``classes``
+    raster_not_classes  cells of any other class
+    aspect_between      slopes that face ``low`` to ``high``, clockwise, degrees from north (315 to 45: north);
+                        level ground (negative aspect) faces nowhere
+    =================== ===============================================================================================
+
+    Cells whose value is not known stay unknown, unless ``nodata`` says otherwise and ``nodata_reason`` says why.
     """
 
     id: str
@@ -80,12 +125,45 @@ class Rule:
     layer: str
     applies_to: tuple[str, ...]
     """Host type ids; empty means every host type."""
-    kind: Literal["vector", "raster_above", "raster_below"] = "vector"
+    kind: RuleKind = "vector"
     setback_m: float = 0.0
     limit: float = float("nan")
     document: str = ""
     clause: str = ""
     confidence: Confidence = "C"
+    date: str = ""
+    """Day of the document, ISO."""
+    classes: tuple[str, ...] = ()
+    """Of vector layers: only features whose ``class_column`` holds one of these; of class rasters: codes."""
+    class_column: str = ""
+    setback_rows: tuple[SetbackRow, ...] = ()
+    """Setbacks by the value of ``setback_column``; features that fit no row keep ``setback_m``."""
+    setback_column: str = ""
+    low: float = float("nan")
+    high: float = float("nan")
+    share: float = float("nan")
+    """Covered share, 0 to 1, above which a cell or feature is excluded."""
+    features_of: str = ""
+    width_m: float = 0.0
+    unit: str = ""
+    """Unit that the raster must have, e.g. ``degree``; empty: any."""
+    known_within: str = ""
+    """Layer of the polygons within which the rule's layer is complete; outside them the rule cannot tell. Empty: the
+    layer is complete."""
+    nodata: Nodata = "unknown"
+    nodata_reason: str = ""
+    province: str = ""
+    """GB/T 2260 code of the province whose own version of the rule this is; empty: the general one."""
+
+    @property
+    def on_raster(self) -> bool:
+        """Whether the rule reads a raster layer."""
+        return self.kind.startswith(("raster_", "aspect_"))
+
+    @property
+    def widest_setback_m(self) -> float:
+        """The largest distance at which a feature of the layer can act."""
+        return max([self.setback_m, *(row.setback_m for row in self.setback_rows)])
 
 
 STATES = Table(
