@@ -18,6 +18,7 @@ import pandas as pd
 from layers.contracts import Origin
 from layers.frame import Frame
 from layers.tables import Table, column
+from siting.value_functions import Linear, ValueFunction
 
 HostKind = Literal["roof", "ground", "wind"]
 Confidence = Literal["A", "B", "C"]
@@ -303,7 +304,8 @@ class YieldResult:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One criterion of the score: value function from ``worst`` (0) to ``best`` (1), linear, clipped."""
+    """One criterion of the score. Its value function is linear from ``worst`` (0) to ``best`` (1), clipped, unless
+    ``function`` states another one; then ``worst`` and ``best`` are NaN."""
 
     id: str
     label_zh: str
@@ -311,8 +313,14 @@ class Criterion:
     weight: float
     source: str
     """``yield.<column>``, ``candidate.<column>``, ``distance:<layer id>`` [km] or ``raster:<layer id>`` (mean)."""
-    worst: float
-    best: float
+    worst: float = float("nan")
+    best: float = float("nan")
+    function: ValueFunction | None = None
+
+    @property
+    def value_function(self) -> ValueFunction:
+        """``function``, or the linear one from ``worst`` to ``best``."""
+        return Linear(self.worst, self.best) if self.function is None else self.function
 
 
 CRITERION_VALUES = Table(

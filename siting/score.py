@@ -10,6 +10,7 @@ import pandas as pd
 
 from layers.contracts import Finding, InputError
 from siting.contracts import SCORES, STABILITY, Criterion
+from siting.value_functions import Linear
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,10 +24,10 @@ def check_criteria(criteria: Sequence[Criterion]) -> list[Finding]:
     for number, criterion in enumerate(criteria):
         if not criterion.weight >= 0:
             findings.append(_finding("weight", criterion.id, criterion.weight, "The weight is negative.", "Use 0 up."))
-        if not np.isfinite(criterion.best - criterion.worst) or criterion.best == criterion.worst:
-            value = f"worst {criterion.worst:g}, best {criterion.best:g}"
-            message, remedy = "worst and best are the same, or no numbers.", "State two different values."
-            findings.append(_finding("value_function", criterion.id, value, message, remedy))
+        for fault in criterion.value_function.faults():
+            value = f"{criterion.value_function}"
+            remedy = "State two different values." if criterion.function is None else "Correct the parameters."
+            findings.append(_finding("value_function", criterion.id, value, f"{fault}.", remedy))
         if criterion.id in names[:number]:
             findings.append(_finding("repeated", criterion.id, criterion.id, "The id is used twice.", "Rename one."))
     total = sum(criterion.weight for criterion in criteria)
@@ -42,7 +43,7 @@ def _finding(rule: str, item: str, value: object, message: str, remedy: str) -> 
 
 def value_function(values: npt.ArrayLike, worst: float, best: float) -> Floats:
     """Linear from 0 at ``worst`` to 1 at ``best`` (which may be the smaller one), clipped; NaN stays NaN."""
-    return np.clip((np.asarray(values, float) - worst) / (best - worst), 0.0, 1.0)
+    return Linear(worst, best)(values)
 
 
 def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
@@ -82,7 +83,7 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
 def utilities(values: pd.DataFrame, criteria: Sequence[Criterion]) -> tuple[npt.NDArray[np.object_], Floats]:
     """(candidate ids, utilities of shape (candidates, criteria)), candidates sorted by id."""
     wide = values.pivot(index="candidate_id", columns="criterion", values="value").sort_index()
-    columns = [value_function(wide[c.id].to_numpy(), c.worst, c.best) for c in criteria]
+    columns = [c.value_function(wide[c.id].to_numpy(float)) for c in criteria]
     return wide.index.to_numpy(object), np.stack(columns, axis=1) if columns else np.zeros((len(wide), 0))
 
 
