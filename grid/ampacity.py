@@ -11,12 +11,11 @@ Per metre of conductor ``I^2 R_ac(t_c) + q_s = q_c + q_r``. Three published conv
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from grid.standards_tables import conductors, line_types, standard_table
+from grid.standards_tables import cached_by_standards, conductors, line_types, standard_table
 
 ConvectionModel = Literal["ieee738", "iec61597", "gb50545"]
 
@@ -116,7 +115,7 @@ def ampacity_a(
     return float(np.sqrt(max(convection + radiation - sun, 0.0) / resistance))
 
 
-@cache
+@cached_by_standards
 def conductor_ampacity_a(conductor: str, conductor_c: float, season: str = REFERENCE_SEASON) -> float:
     """Ampacity of one sub-conductor [A] in the air, wind and sun of a season.
 
@@ -137,7 +136,7 @@ def conductor_ampacity_a(conductor: str, conductor_c: float, season: str = REFER
     )
 
 
-@cache
+@cached_by_standards
 def line_type_ampacity_ka(line_type: str, season: str = REFERENCE_SEASON) -> float:
     """Ampacity of one circuit of a line type [kA] in a season: sub-conductors times the single ampacity."""
     kind = line_types().loc[line_type]
@@ -145,7 +144,7 @@ def line_type_ampacity_ka(line_type: str, season: str = REFERENCE_SEASON) -> flo
     return int(kind["bundle"]) * single_a / 1000
 
 
-@cache
+@cached_by_standards
 def season_rating_factor(season: str) -> float:
     """Line rating in ``season`` over the rating in the reference season (summer), from the seasons table.
 

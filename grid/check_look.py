@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, cast
 
 from grid.contracts import Network
-from grid.standards_tables import STANDARDS_FOLDER
+from grid.standards_tables import cached_by_standards, standard_table
 from layers.contracts import Finding, Severity
 
 Row = dict[str, Any]
@@ -35,11 +33,11 @@ BUS_COLUMNS = {
 BRANCHES = ("lines", "transformers")
 
 
-@cache
+@cached_by_standards
 def limits() -> Mapping[str, float]:
     """Value of each row of ``standards/network_checks.csv``."""
-    with (STANDARDS_FOLDER / "network_checks.csv").open(encoding="utf-8", newline="") as file:
-        return {row["check"]: float(row["value"]) for row in csv.DictReader(file)}
+    table = standard_table("network_checks")
+    return {str(name): float(value) for name, value in zip(table["check"], table["value"], strict=True)}
 
 
 @dataclass

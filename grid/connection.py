@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from grid.contracts import CONNECTIONS, Case, Network
 from grid.line_parameters import line_type_parameters
 from grid.standards_tables import standard_table
 
-REACH_CSV = Path(__file__).parent / "standards" / "connection_reach.csv"
 EARTH_RADIUS_KM = 6371.0088
 LOWEST_LEVEL_KV = 10.0
 EXISTING_FEEDER = "existing feeder"
@@ -111,7 +109,7 @@ def connect_candidates(
     """
     rules = standard_table("connection_voltage") if rules is None else rules
     costs = standard_table("unit_costs") if costs is None else costs
-    reaches = read_reach(pd.read_csv(REACH_CSV) if reach is None else reach)
+    reaches = read_reach(standard_table("connection_reach") if reach is None else reach)
     if candidates.empty:
         return CONNECTIONS.empty()
     buses = _placed_buses(network)

@@ -17,23 +17,19 @@ the plant is not blamed for what it does not worsen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from grid.admittance import Complexes, Floats, GridModel
-from grid.standards_tables import voltage_band
+from grid.standards_tables import cached_by_standards, standard_table, voltage_band
 
-LIMITS_CSV = Path(__file__).parent / "standards" / "study_limits.csv"
 NO_LIMIT = 1e9
 
 
-@cache
-def _figures(path: Path) -> dict[str, float]:
-    table = pd.read_csv(path)
+@cached_by_standards
+def _figures() -> dict[str, float]:
+    table = standard_table("study_limits")
     return {str(name): float(value) for name, value in zip(table["limit"], table["value"], strict=True)}
 
 
@@ -62,7 +58,7 @@ class LimitSettings:
     @classmethod
     def standard(cls, transformer_n_1: Literal["short_time", "firm"] = "short_time") -> LimitSettings:
         """The figures of ``study_limits.csv``; 'firm' allows no short-time overload of transformers."""
-        figure = _figures(LIMITS_CSV)
+        figure = _figures()
         option = "transformer_n_1_percent" if transformer_n_1 == "short_time" else "transformer_n_1_firm_percent"
         return cls(
             line_percent=figure["line_percent"],
@@ -139,7 +135,7 @@ def nominal_limits(model: GridModel, settings: LimitSettings, after_outage: bool
     return np.concatenate([current, current, high, -low, reverse])
 
 
-@cache
+@cached_by_standards
 def _post_fault_band(vn_kv: float) -> tuple[float, float]:
     """Post-fault band of a level; where none is listed, one that widens nothing."""
     try:

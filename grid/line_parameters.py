@@ -10,12 +10,11 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import pandas as pd
 
 from grid.ampacity import line_type_ampacity_ka
-from grid.standards_tables import conductors, line_types
+from grid.standards_tables import cached_by_standards, conductors, line_types
 
 FREQUENCY_HZ = 50.0
 GMR_PER_RADIUS = 0.81
@@ -58,7 +57,7 @@ def surge_impedance_loading_mw(vn_kv: float, x_ohm_per_km: float, c_nf_per_km: f
     return vn_kv**2 / math.sqrt(x_ohm_per_km / susceptance)
 
 
-@cache
+@cached_by_standards
 def _line_type_parameters() -> pd.DataFrame:
     types = line_types()
     wires = conductors()

@@ -49,7 +49,19 @@ def _place_is_enough(finding: Finding) -> Finding:
 
 
 def network_findings(study: Study) -> list[Finding]:
-    """Findings about the user's network tables."""
+    """Findings about the user's network tables and standard tables."""
+    return [*_own_standards_findings(study), *_network_table_findings(study)]
+
+
+def _own_standards_findings(study: Study) -> list[Finding]:
+    if not study.file.network.standards:
+        return []
+    from grid.standards_tables import check_own_standards
+
+    return check_own_standards(resolve_path(study.file.network.standards, study.path.parent))
+
+
+def _network_table_findings(study: Study) -> list[Finding]:
     if study.file.network.kind != "tables" or not study.file.network.folder:
         return []
     from grid.checks import check_network

@@ -235,6 +235,9 @@ class NetworkEntry(Closed):
     """OSM networks reach this far beyond the region."""
     folder: str | None = None
     """Folder of the network tables."""
+    standards: str | None = None
+    """Folder of own standard tables (conductors.csv, unit_costs.csv, study_limits.csv, ...): a row with the key of
+    one of the program's replaces it, other rows are added."""
 
 
 class CaseEntry(Closed):

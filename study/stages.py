@@ -380,13 +380,38 @@ def _criteria_without_weights(study: Study) -> object:
 
 
 def _network_config(study: Study) -> object:
-    folder = study.file.network.folder
-    content = ""
-    if folder:
-        from study.cache import file_digest
+    network = study.file.network
+    return [
+        study.file.study.seed,
+        network.model_dump(mode="json"),
+        _folder_digest(study, network.folder),
+        _folder_digest(study, network.standards),
+    ]
 
-        content = file_digest(resolve_path(folder, study.path.parent))
-    return [study.file.study.seed, study.file.network.model_dump(mode="json"), content]
+
+def _cases_config(study: Study) -> object:
+    return [_slice("cases")(study), _folder_digest(study, study.file.network.standards)]
+
+
+def _folder_digest(study: Study, folder: str | None) -> str:
+    if not folder:
+        return ""
+    from study.cache import file_digest
+
+    return file_digest(resolve_path(folder, study.path.parent))
+
+
+def _by_own_standards(compute: Callable[[Results], object]) -> Callable[[Results], object]:
+    """The stage with the study's own standard tables laid over the program's."""
+
+    def computed(results: Results) -> object:
+        from grid.standards_tables import own_standards
+
+        folder = results.study.file.network.standards
+        with own_standards(resolve_path(folder, results.study.path.parent) if folder else None):
+            return compute(results)
+
+    return computed
 
 
 STAGES: tuple[Stage, ...] = (
@@ -416,19 +441,19 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, compute_yields),
     Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
           _named(lambda f: (f.network.lines_source, f.network.substations_source, f.network.plants_source)),
-          compute_network),
-    Stage("load_flow", "潮流与 N-1", "load flow and N-1", ("network",), _GRID, _slice("cases"),
-          _no_sources, compute_load_flow),
-    Stage("hosting", "承载力", "hosting capacity", ("network",), _GRID, _slice("cases"),
-          _no_sources, compute_hosting),
-    Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _slice("cases"),
-          _no_sources, compute_connections),
+          _by_own_standards(compute_network)),
+    Stage("load_flow", "潮流与 N-1", "load flow and N-1", ("network",), _GRID, _cases_config,
+          _no_sources, _by_own_standards(compute_load_flow)),
+    Stage("hosting", "承载力", "hosting capacity", ("network",), _GRID, _cases_config,
+          _no_sources, _by_own_standards(compute_hosting)),
+    Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _cases_config,
+          _no_sources, _by_own_standards(compute_connections)),
     Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
           _criteria_without_weights, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria"), _no_sources, compute_scores),
-    Stage("upgrades", "电网措施", "grid measures", ("network", "hosting", "connections"), _GRID, _slice("cases"),
-          _no_sources, compute_upgrades),
+    Stage("upgrades", "电网措施", "grid measures", ("network", "hosting", "connections"), _GRID, _cases_config,
+          _no_sources, _by_own_standards(compute_upgrades)),
     Stage("verdicts", "接纳结论", "verdicts",
-          ("sites", "connections", "hosting", "upgrades", "scores"), _GRID, _slice("cases"),
-          _no_sources, compute_verdicts),
+          ("sites", "connections", "hosting", "upgrades", "scores"), _GRID, _cases_config,
+          _no_sources, _by_own_standards(compute_verdicts)),
 )  # fmt: skip

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from grid.admittance import Floats, GridModel
 from grid.contracts import Case, Network, Status
 from grid.engine import Engine, Solution, find_bridges
-from grid.standards_tables import voltage_band
+from grid.standards_tables import cached_by_standards, voltage_band
 
 AC_LIMIT_PERCENT = 100.0
 _VOLTAGE_TOLERANCE_PU = 1e-4
@@ -81,7 +80,7 @@ def _breaches(model: GridModel, state: Solution, case: str, outage: str) -> list
     return found
 
 
-@cache
+@cached_by_standards
 def _post_fault_band(vn_kv: float) -> tuple[float, float]:
     try:
         return voltage_band(vn_kv, "post_fault")

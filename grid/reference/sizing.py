@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import cache
 
 from grid.line_parameters import line_type_parameters
 from grid.reference.design import Bank, Corridor
-from grid.standards_tables import capacity_load_ratio, transformer_types, transformer_types_between
+from grid.standards_tables import cached_by_standards, capacity_load_ratio, transformer_types, transformer_types_between
 
 UNITS_ULTIMATE = {500.0: 4, 220.0: 4, 110.0: 4}
 """Most units of a station: planning practice is 3 to 4 (110 kV: 3, a fourth only as a reinforcement)."""
@@ -69,12 +68,12 @@ def choose_line(vn_kv: float, load_mva: float) -> tuple[str, int]:
     return menu[-1], math.ceil(load_mva / capacity[menu[-1]])
 
 
-@cache
+@cached_by_standards
 def _capacity_mva() -> dict[str, float]:
     return {str(name): float(s) for name, s in line_type_parameters()["s_max_mva"].items()}
 
 
-@cache
+@cached_by_standards
 def _rating_mva() -> dict[str, float]:
     return {str(name): float(s) for name, s in transformer_types()["sn_mva"].items()}
 

@@ -152,11 +152,14 @@ def test_natural_load_matches_the_textbook():
 
 def test_transformers_of_one_pair_of_levels_share_vector_group_and_ratio():
     types = transformer_types()
-    for _, group in types.groupby(["hv_kv", "lv_kv"]):
+    for _, group in types.groupby(["hv_kv", "lv_kv", "variant"]):
         assert group["shift_degree"].nunique() == 1
         assert group["vn_hv_kv"].nunique() == 1
     assert types.loc["110/10 50 MVA", "vector_group"] == "YNd11"
-    assert types.loc["110/10 50 MVA", "shift_degree"] == 30
+    # clock number 11: the low side lies 11 x 30 = 330 degrees behind the high side, i.e. 30 degrees before it
+    assert types.loc["110/10 50 MVA", "shift_degree"] == 330
+    clocks = types["vector_group"].str.extract(r"d(\d+)$", expand=False).dropna().astype(float)
+    assert (types.loc[clocks.index, "shift_degree"] == 30 * clocks).all()
     assert list(transformer_types_between(220, 110)["sn_mva"]) == [120, 150, 180, 240]
     with pytest.raises(KeyError, match="380"):
         transformer_types_between(380, 110)

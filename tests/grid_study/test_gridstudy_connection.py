@@ -8,7 +8,6 @@ import pytest
 from gridstudy_networks import bus, infeed, line, network, station, unit
 
 from grid.connection import (
-    REACH_CSV,
     connect_candidates,
     feasible_levels,
     great_circle_km,
@@ -124,7 +123,7 @@ def test_cost_and_length_by_hand():
 
 
 def test_large_plant_takes_a_line_that_carries_it():
-    costs, reach = standard_table("unit_costs"), read_reach(pd.read_csv(REACH_CSV))
+    costs, reach = standard_table("unit_costs"), read_reach(standard_table("connection_reach"))
     small, large = tie_line(110.0, 30.0, costs, reach), tie_line(110.0, 149.0, costs, reach)
     assert small.circuits == 1
     assert large.cost_cny_per_km > small.cost_cny_per_km

@@ -11,6 +11,7 @@ from grid.contracts import BRANCH_STATE, BUS_STATE, LOAD_FLOW, OUTAGES, Case
 from grid.engine import Engine
 from grid.limits import LimitSettings
 from grid.loadflow import run_load_flow
+from grid.standards_tables import standard_table
 
 
 def test_tables_keep_their_contracts_and_the_balance():
@@ -119,11 +120,7 @@ def test_winter_rating_lowers_the_loading():
 
 
 def test_standard_limits_come_from_the_table_with_sources():
-    import pandas as pd
-
-    from grid.limits import LIMITS_CSV
-
-    table = pd.read_csv(LIMITS_CSV)
+    table = standard_table("study_limits")
     assert table["source"].str.len().gt(0).all()
     assert set(table["confidence"]) <= {"A", "B", "C"}
     settings = LimitSettings.standard()

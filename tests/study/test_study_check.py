@@ -328,3 +328,14 @@ def test_findings_come_errors_first_and_the_same_each_time(faulty: Path) -> None
     assert first == second
     order = [("error", "warning", "note").index(f.severity) for f in first]
     assert order == sorted(order)
+
+
+def test_own_standard_tables_are_checked_with_the_rest(tmp_path):
+    path = samples.generated_study(tmp_path)
+    folder = path.parent / "standards"
+    folder.mkdir()
+    (folder / "seasons.csv").write_text("season,ambient\nsummer,40\n", encoding="utf-8")
+    samples.edited(path, ("[network]\n", '[network]\nstandards = "standards"\n'))
+    found = [f for f in check_study(read_study(path)) if f.rule.startswith("standards.")]
+    assert {f.file for f in found} == {"standards/seasons.csv"}
+    assert len(found) > 2

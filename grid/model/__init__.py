@@ -1,0 +1,1 @@
+"""The bus-branch model that every network format is read into, and the arrays the solvers work on."""

@@ -1,0 +1,1 @@
+"""Writers of network formats from :class:`grid.model.contracts.BusBranch`."""
