@@ -27,6 +27,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.frame import Frame
+from layers.mask_store import MaskStore
 from layers.tables import Table, column
 
 CHINA_STANDARD_TIME = timezone(timedelta(hours=8), "UTC+08:00")
@@ -130,7 +131,14 @@ WEATHER_HOURS = Table(
         "wind_speed_m_per_s": column(float, "m/s", "wind speed at the height the record states", ge=0, le=75),
         "pressure_pa": column(float, "Pa", "station pressure", ge=50_000, le=110_000),
     },
-)
+    optional={
+        "wind_from_degree": column(
+            float, "degree", "direction the wind blows from, clockwise from north; NaN unknown or calm",
+            nullable=True, ge=0, le=360,
+        ),
+        "albedo": column(float, "", "reflected share of global irradiance; NaN unknown", nullable=True, ge=0, le=1),
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,9 @@ class Weather:
     """One weather cell: a place and its 8760 hours.
 
     ``hours`` follows :data:`WEATHER_HOURS`; its DatetimeIndex has the zone UTC+08:00, step one hour, label at
-    the interval's start. ``corrections`` says in words everything that was changed against the file.
+    the interval's start. ``corrections`` says in words everything that was changed against the file. ``years`` are the
+    calendar years that the hours come from: one for a year of a series, several for a stitched typical year, none
+    where the file does not say.
     """
 
     cell_id: str
@@ -151,6 +161,7 @@ class Weather:
     origin: Origin
     title: str
     corrections: tuple[str, ...] = ()
+    years: tuple[int, ...] = ()
 
 
 DISTRICTS = Table(
@@ -172,14 +183,15 @@ class Region:
     """The study region: its districts and where they lie on the frame.
 
     ``district_index`` has shape ``frame.shape``, int16: 0 outside, k for the k-th row of ``districts`` (from 1),
-    by cell centre. ``mask`` is the sub-cell mask (uint16, 16 sub-cells a cell) of the whole region.
+    by cell centre. ``mask`` is the sub-cell mask (uint16, 16 sub-cells a cell) of the whole region. Both may be
+    arrays or stores: read them in strips (:func:`layers.mask_store.strips_of`).
     ``cell_area_m2`` is the geodesic area of a cell, one value per row (shape ``(height,)``).
     """
 
     frame: Frame
     districts: gpd.GeoDataFrame
-    district_index: npt.NDArray[np.int16]
-    mask: npt.NDArray[np.uint16]
+    district_index: npt.NDArray[np.int16] | MaskStore
+    mask: npt.NDArray[np.uint16] | MaskStore
     cell_area_m2: npt.NDArray[np.float64]
 
 

@@ -7,7 +7,7 @@ descriptions, so that the data dictionary is derived from the same lines that ch
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pandas as pd
@@ -35,7 +35,7 @@ class Column:
     le: float | None
     isin: tuple[str, ...] | None
 
-    def to_pandera(self) -> pa.Column:
+    def to_pandera(self, *, required: bool = True) -> pa.Column:
         checks = []
         if self.ge is not None:
             checks.append(pa.Check.ge(self.ge))
@@ -46,7 +46,13 @@ class Column:
         if self.isin is not None:
             checks.append(pa.Check.isin(self.isin))
         return pa.Column(
-            self.dtype, checks, nullable=self.nullable, unique=self.unique, coerce=False, description=self.description
+            self.dtype,
+            checks,
+            nullable=self.nullable,
+            unique=self.unique,
+            coerce=False,
+            required=required,
+            description=self.description,
         )
 
 
@@ -68,19 +74,22 @@ def column(
 
 @dataclass(frozen=True)
 class Table:
-    """Name, meaning and columns of a table."""
+    """Name, meaning and columns of a table. ``optional`` columns may be absent; present, they keep their promise."""
 
     name: str
     description: str
     columns: Mapping[str, Column]
+    optional: Mapping[str, Column] = field(default_factory=dict)
 
     def validate(self, frame: Frame_) -> Frame_:
         """Return ``frame`` unchanged, or raise :class:`ContractError` with every broken promise.
 
         Columns beyond the promised ones are refused as well.
         """
+        promises = {name: promise.to_pandera() for name, promise in self.columns.items()}
+        promises |= {name: promise.to_pandera(required=False) for name, promise in self.optional.items()}
         schema = pa.DataFrameSchema(
-            {name: promise.to_pandera() for name, promise in self.columns.items()},
+            promises,
             strict=True,
             coerce=False,
             name=self.name,
