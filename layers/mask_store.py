@@ -59,6 +59,8 @@ class MaskStore(NDArrayOperatorsMixin):
         ]
         self._frozen = False
 
+    # what a block row holds is replaced as a whole, so that threads may write different blocks
+
     @classmethod
     def of(cls, array: npt.ArrayLike) -> MaskStore:
         """The store of an array."""
@@ -195,11 +197,13 @@ class MaskStore(NDArrayOperatorsMixin):
         raise ValueError("a mask store is read-only by index; rows are replaced with write()")
 
     def __eq__(self, other: object) -> bool:
-        """Equality of content."""
+        """Equality of content; with a number: whether all cells are that number."""
         if self is other:
             return True
         if isinstance(other, np.ndarray):
             return other.shape == self.shape and all(np.array_equal(a, other[r : r + len(a)]) for r, a in self.strips())
+        if np.isscalar(other):
+            return bool((self.to_array() == other).all())
         if not isinstance(other, MaskStore) or other.shape != self.shape:
             return False
         if other.dtype == self.dtype and other._blocks == self._blocks:

@@ -13,7 +13,8 @@ import shapely
 from layers.contracts import DISTRICTS, Finding, InputError, Region, VectorLayer
 from layers.datum import WGS84
 from layers.frame import Frame, cgcs2000_zone
-from layers.submask import SubMask, rasterize_submask
+from layers.mask_store import BLOCK_ROWS, MaskStore, strips_of
+from layers.submask import ShapeEdges, SubMask, each_block, rasterize_store
 
 _GEOD = pyproj.Geod(ellps="WGS84")
 _OVERLAP_SHARE = 1e-3
@@ -63,6 +64,7 @@ def build_region(
     population: Mapping[str, float] | None,
     resolution_m: float,
     margin_m: float = 0.0,
+    workers: int = 1,
 ) -> Region:
     """Districts on the smallest frame that holds them.
 
@@ -78,6 +80,8 @@ def build_region(
         Cell size [m].
     margin_m : float
         Ground beyond the districts that the frame shows [m].
+    workers : int
+        Threads; the result does not depend on it.
 
     Returns
     -------
@@ -115,8 +119,9 @@ def build_region(
     left, bottom, right, top = districts.total_bounds
     bounds = (left - margin_m, bottom - margin_m, right + margin_m, top + margin_m)
     frame = Frame.from_bounds(bounds, resolution_m, _crs_text(features.crs))
-    mask = rasterize_submask(districts.geometry, frame)
-    return Region(frame, districts, _district_index(districts, frame), mask, cell_area_m2(mask, frame))
+    mask = rasterize_store(districts.geometry, frame, workers=workers).freeze()
+    index = _district_index(districts, frame, workers).freeze()
+    return Region(frame, districts, index, mask, cell_area_m2(mask, frame))
 
 
 def _crs_text(crs: pyproj.CRS) -> str:
@@ -124,21 +129,28 @@ def _crs_text(crs: pyproj.CRS) -> str:
     return f"EPSG:{code}" if code is not None else str(crs.to_wkt())
 
 
-def _district_index(districts: gpd.GeoDataFrame, frame: Frame) -> npt.NDArray[np.int16]:
+def _district_index(districts: gpd.GeoDataFrame, frame: Frame, workers: int) -> MaskStore:
     """Row number from 1 of the district that holds each cell centre, 0 where none does."""
-    from rasterio.features import rasterize
+    shapes = [ShapeEdges.of([district], frame, lines_per_row=1) for district in districts.geometry]
+    index = MaskStore(frame.shape, np.int16)
 
-    index = np.zeros(frame.shape, np.int16)
-    rasterize(zip(districts.geometry, range(1, len(districts) + 1), strict=True), out=index, transform=frame.transform)
+    def block(row0: int) -> None:
+        cells = np.zeros((min(BLOCK_ROWS, frame.height - row0), frame.width), np.int16)
+        for number, edges in enumerate(shapes, start=1):
+            edges.burn(cells, row0, number)
+        if cells.any():
+            index.write(row0, cells)
+
+    each_block(block, frame.height, workers)
     return index
 
 
-def cell_area_m2(mask: SubMask, frame: Frame) -> npt.NDArray[np.float64]:
+def cell_area_m2(mask: SubMask | MaskStore, frame: Frame) -> npt.NDArray[np.float64]:
     """Geodesic area of a cell in each row [m2], shape ``(height,)``.
 
     Parameters
     ----------
-    mask : ndarray of uint16, shape ``frame.shape``
+    mask : ndarray of uint16, shape ``frame.shape``, or MaskStore
         Where in the row the region lies; a row without region is averaged over its whole length.
     frame : Frame
 
@@ -149,7 +161,11 @@ def cell_area_m2(mask: SubMask, frame: Frame) -> npt.NDArray[np.float64]:
     the region in that row, hence sums over the region are exact, and a part of a wide row is right to some 0.02 %.
     """
     blocks = np.unique(np.linspace(0, frame.width, min(_SAMPLES, frame.width) + 1).astype(int))
-    weight = np.add.reduceat(np.bitwise_count(mask), blocks[:-1], axis=1, dtype=np.int64).astype(float)
+    strips = [
+        np.add.reduceat(np.bitwise_count(strip), blocks[:-1], axis=1, dtype=np.int64)
+        for _, strip in strips_of(mask, BLOCK_ROWS)
+    ]
+    weight = np.concatenate(strips).astype(float)
     weight[weight.sum(axis=1) == 0] = np.diff(blocks)
     rows = np.linspace(0, frame.height - 1, min(_SAMPLES, frame.height))
     sampled = frame.resolution_m**2 / _areal_scale(frame, rows, (blocks[:-1] + blocks[1:]) / 2)

@@ -21,7 +21,9 @@ and a region cut in parts neither loses nor gains a bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +32,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layers.frame import Frame
+from layers.mask_store import BLOCK_ROWS, MaskStore, strips_of
 
 SubMask = npt.NDArray[np.uint16]
 
@@ -40,22 +43,87 @@ FULL = np.uint16(0xFFFF)
 QUAD_SEGS = 32
 """Chords per quarter circle of a setback: its outline lies between ``s * cos(pi / 128) = 0.99970 s`` and s."""
 
-BAND_CELLS = 250_000
-"""Cells worked on at a time by default; 16 sub-cells of two bytes each, hence 8 MB."""
+_SHAPES_PER_CALL = 256
 
 
 @dataclass(frozen=True)
-class _Edges:
-    """Edges of oriented rings with ``y0 < y1``; ``step`` is +1 where the inside begins east of the edge."""
+class ShapeEdges:
+    """Edges of polygons, ready to be cut with the lines of a lattice in any block of rows.
 
+    ``low <= line < high`` are the lines that an edge crosses, counted from the frame's south edge; ``slope`` is
+    dx/dy. Lines are those of the sub-rows for masks, of the rows for :meth:`burn`.
+    """
+
+    frame: Frame
+    lines_per_row: int
     x0: npt.NDArray[np.float64]
     y0: npt.NDArray[np.float64]
-    x1: npt.NDArray[np.float64]
-    y1: npt.NDArray[np.float64]
-    step: npt.NDArray[np.int16]
+    slope: npt.NDArray[np.float64]
+    low: npt.NDArray[np.int32]
+    high: npt.NDArray[np.int32]
+    step: npt.NDArray[np.int8]
+    """+1 where the inside begins east of the edge, -1 where it ends."""
+    start: npt.NDArray[np.int64]
+    edge: npt.NDArray[np.int32]
+    """Edges of each block of :data:`BLOCK_ROWS` rows from the north: ``edge[start[k]:start[k + 1]]``."""
 
-    def take(self, which: npt.NDArray[np.bool_]) -> _Edges:
-        return _Edges(self.x0[which], self.y0[which], self.x1[which], self.y1[which], self.step[which])
+    @classmethod
+    def of(cls, geometries: Iterable[BaseGeometry], frame: Frame, *, lines_per_row: int = SUBDIVISION) -> ShapeEdges:
+        """Edges of all polygons among ``geometries`` that can matter on the frame."""
+        from layers.submask_kernels import bucket_edges
+
+        (x0, y0, x1, y1), step = _edges(_polygons(geometries), frame)
+        size_m, lines = frame.resolution_m / lines_per_row, frame.height * lines_per_row
+        south = round(frame.bounds[1] / size_m)  # lattice rows and columns are counted from the origin of the CRS
+        low, high = (
+            np.clip(np.ceil(y / size_m - 0.5).astype(np.int64) - south, 0, lines).astype(np.int32) for y in (y0, y1)
+        )
+        kept = low < high
+        x0, y0, x1, y1 = x0[kept], y0[kept], x1[kept], y1[kept]
+        low, high, step = low[kept], high[kept], step[kept]
+        start, edge = bucket_edges(low, high, lines, BLOCK_ROWS * lines_per_row)
+        return cls(frame, lines_per_row, x0, y0, (x1 - x0) / (y1 - y0), low, high, step, start, edge)
+
+    def crossings(self, row0: int, row1: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]] | None:
+        """Sorted crossings in rows ``row0 <= row < row1`` (see :func:`submask_kernels.sorted_crossings`)."""
+        from layers.submask_kernels import sorted_crossings
+
+        chosen = self._chosen(row0, row1)
+        if not chosen.size:
+            return None
+        n, frame = self.lines_per_row, self.frame
+        size_m = frame.resolution_m / n
+        south, west = round(frame.bounds[1] / size_m), round(frame.left / size_m)
+        lines = (frame.height - row1) * n, (frame.height - row0) * n
+        edges = (self.x0, self.y0, self.slope, self.low, self.high, self.step, chosen)
+        found: tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]] = sorted_crossings(
+            *edges, *lines, size_m, south, west, frame.width * n
+        )
+        return found
+
+    def _chosen(self, row0: int, row1: int) -> npt.NDArray[np.int32]:
+        first, last = row0 // BLOCK_ROWS, (row1 - 1) // BLOCK_ROWS
+        chosen = self.edge[self.start[first] : self.start[last + 1]]
+        return chosen if first == last else np.unique(chosen)  # a long edge is in several blocks
+
+    def mask(self, row0: int, row1: int) -> SubMask:
+        """Sub-cell mask of rows ``row0 <= row < row1``."""
+        from layers.submask_kernels import fill_bits
+
+        mask = np.zeros((row1 - row0, self.frame.width), np.uint16)
+        for top in range(row0, row1, BLOCK_ROWS):
+            found = self.crossings(top, min(top + BLOCK_ROWS, row1))
+            if found is not None:
+                fill_bits(mask[top - row0 : top - row0 + BLOCK_ROWS], *found)
+        return mask
+
+    def burn(self, cells: npt.NDArray[np.integer], row0: int, value: int) -> None:
+        """Write ``value`` to the covered cells of rows from ``row0`` on."""
+        from layers.submask_kernels import fill_value
+
+        found = self.crossings(row0, row0 + cells.shape[0])
+        if found is not None:
+            fill_value(cells, *found, value)
 
 
 def rasterize_submask(geometries: Iterable[BaseGeometry], frame: Frame, *, band_rows: int | None = None) -> SubMask:
@@ -69,7 +137,7 @@ def rasterize_submask(geometries: Iterable[BaseGeometry], frame: Frame, *, band_
         over.
     frame : Frame
     band_rows : int, optional
-        Rows of cells worked on at a time. It bounds the memory and never changes a bit.
+        Rows of cells worked on at a time. It never changes a bit.
 
     Returns
     -------
@@ -79,19 +147,48 @@ def rasterize_submask(geometries: Iterable[BaseGeometry], frame: Frame, *, band_
     Notes
     -----
     Rings are oriented (shell counter-clockwise), every edge is cut with the centre lines of the sub-rows, and
-    +1 or -1 is written where it is crossed. The running sum from the west counts the shapes that hold a
-    sub-cell; it is covered where that is above 0. Work grows with the number of crossings and of cells in rows
-    that some shape meets, not with the number of shapes per cell.
+    +1 or -1 is noted where it is crossed. The running sum from the west counts the shapes that hold a
+    sub-cell; it is covered where that is above 0. The spans between are filled a word at a time. Work grows with
+    the number of crossings and of covered cells, not with the number of shapes per cell.
     """
+    edges = ShapeEdges.of(geometries, frame)
+    rows = band_rows or frame.height
     mask = np.zeros(frame.shape, np.uint16)
-    edges = _edges(_polygons(geometries), frame)
-    if not edges.x0.size:
-        return mask
-    rows = band_rows or max(1, BAND_CELLS // frame.width)
-    for row0 in range(0, frame.height, rows):
+    for row0 in range(0, frame.height if edges.x0.size else 0, rows):
         row1 = min(row0 + rows, frame.height)
-        _fill_band(mask, edges, frame, row0, row1)
+        mask[row0:row1] = edges.mask(row0, row1)
     return mask
+
+
+def rasterize_store(geometries: Iterable[BaseGeometry], frame: Frame, *, workers: int = 1) -> MaskStore:
+    """The same as :func:`rasterize_submask`, as a :class:`MaskStore`: memory grows with the outlines only.
+
+    ``workers`` threads; the bits do not depend on it.
+    """
+    edges = ShapeEdges.of(geometries, frame)
+    store = MaskStore(frame.shape)
+
+    def block(row0: int) -> None:
+        row1 = min(row0 + BLOCK_ROWS, frame.height)
+        found = edges.crossings(row0, row1)
+        if found is not None and found[1].size:
+            store.write(row0, edges.mask(row0, row1))
+
+    if edges.x0.size:
+        each_block(block, frame.height, workers)
+    return store
+
+
+def each_block(work: Callable[[int], None], height: int, workers: int) -> None:
+    """Call ``work`` with the first row of every block of :data:`BLOCK_ROWS` rows, in ``workers`` threads."""
+    rows = range(0, height, BLOCK_ROWS)
+    if workers <= 1 or len(rows) == 1:
+        for row0 in rows:
+            work(row0)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, rows):
+            pass
 
 
 def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:
@@ -102,63 +199,26 @@ def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:
     return parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)] if parts.size else parts
 
 
-def _edges(polygons: npt.NDArray[np.object_], frame: Frame) -> _Edges:
-    """Edges that can matter on the frame: not level, not wholly north, south or east of it."""
+def _edges(
+    polygons: npt.NDArray[np.object_], frame: Frame
+) -> tuple[tuple[npt.NDArray[np.float64], ...], npt.NDArray[np.int8]]:
+    """(x0, y0, x1, y1) and step of the edges (``y0 < y1``) that can matter on the frame: not level, not wholly north,
+    south or east of it."""
+    left, bottom, right, top = frame.bounds
+    if polygons.size:
+        bounds = shapely.bounds(polygons)
+        polygons = polygons[
+            (bounds[:, 0] < right) & (bounds[:, 1] < top) & (bounds[:, 2] > left) & (bounds[:, 3] > bottom)
+        ]
     rings = shapely.get_rings(shapely.orient_polygons(polygons)) if polygons.size else polygons
     xy, ring = shapely.get_coordinates(rings, return_index=True)
     same = ring[1:] == ring[:-1]
     (x0, y0), (x1, y1) = xy[:-1][same].T, xy[1:][same].T
+    meets = (y0 != y1) & (np.maximum(y0, y1) > bottom) & (np.minimum(y0, y1) < top) & (np.minimum(x0, x1) < right)
+    x0, y0, x1, y1 = x0[meets], y0[meets], x1[meets], y1[meets]
     up = y0 < y1
-    step = np.where(up, -1, 1).astype(np.int16)
-    edges = _Edges(np.where(up, x0, x1), np.minimum(y0, y1), np.where(up, x1, x0), np.maximum(y0, y1), step)
-    _, bottom, right, top = frame.bounds
-    meets = (edges.y0 < edges.y1) & (edges.y1 > bottom) & (edges.y0 < top)
-    return edges.take(meets & (np.minimum(edges.x0, edges.x1) < right))
-
-
-def _fill_band(mask: SubMask, edges: _Edges, frame: Frame, row0: int, row1: int) -> None:
-    """Write rows ``row0 <= row < row1`` of the mask."""
-    top, bottom = (frame.top - row * frame.resolution_m for row in (row0, row1))
-    near = edges.take((edges.y1 > bottom) & (edges.y0 < top))
-    if not near.x0.size:
-        return
-    sub_m = frame.resolution_m / SUBDIVISION
-    south = round(bottom / sub_m)  # sub-rows and sub-columns are counted from the origin of the CRS
-    line, column, step = _crossings(near, sub_m, south, south + (row1 - row0) * SUBDIVISION)
-    height, width = (row1 - row0) * SUBDIVISION, frame.width * SUBDIVISION
-    row = height - 1 - (line - south)
-    column = np.maximum(column - round(frame.left / sub_m), 0)
-    inside = column < width
-    if not inside.any():
-        return
-    row, column, step = row[inside], column[inside], step[inside]
-    # only rows of cells that something meets, and only east of the westernmost crossing
-    first = int(column.min()) // (2 * SUBDIVISION) * (2 * SUBDIVISION)
-    used, place = np.unique(row // SUBDIVISION, return_inverse=True)
-    cells = frame.width - first // SUBDIVISION
-    padded = cells + cells % 2
-    count = np.zeros((len(used) * SUBDIVISION, padded * SUBDIVISION), np.int16)
-    np.add.at(count, (place * SUBDIVISION + row % SUBDIVISION, column - first), step)
-    np.cumsum(count, axis=1, out=count)
-    mask[row0 + used, first // SUBDIVISION :] = pack((count > 0).view(np.uint8))[:, :cells]
-
-
-def _crossings(
-    edges: _Edges, sub_m: float, south: int, north: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int16]]:
-    """Sub-row (from the CRS origin, ``south <= line < north``), first sub-column east, and step per crossing.
-
-    The centre line of sub-row k lies at ``(k + 1/2) sub_m``; an edge crosses those with ``y0 <= y < y1``.
-    """
-    low = np.clip(np.ceil(edges.y0 / sub_m - 0.5).astype(np.int64), south, north)
-    high = np.clip(np.ceil(edges.y1 / sub_m - 0.5).astype(np.int64), south, north)
-    times = high - low
-    of = np.repeat(np.arange(len(times)), times)
-    line = np.arange(len(of)) - np.repeat(np.cumsum(times) - times, times) + low[of]
-    y = (line + 0.5) * sub_m
-    slope = (edges.x1 - edges.x0) / (edges.y1 - edges.y0)
-    x = edges.x0[of] + (y - edges.y0[of]) * slope[of]
-    return line, np.ceil(x / sub_m - 0.5).astype(np.int64), edges.step[of]
+    step = np.where(up, -1, 1).astype(np.int8)
+    return (np.where(up, x0, x1), np.where(up, y0, y1), np.where(up, x1, x0), np.where(up, y1, y0)), step
 
 
 def pack(fine: npt.NDArray[np.uint8]) -> SubMask:
@@ -181,7 +241,9 @@ def unpack(mask: SubMask) -> npt.NDArray[np.uint8]:
     return fine.reshape(height * SUBDIVISION, width * SUBDIVISION).astype(np.uint8)
 
 
-def setback_geometries(geometries: Iterable[BaseGeometry], setback_m: float) -> npt.NDArray[np.object_]:
+def setback_geometries(
+    geometries: Iterable[BaseGeometry], setback_m: float, *, workers: int | None = None
+) -> npt.NDArray[np.object_]:
     """Geometries grown by a setback, equally far in every direction.
 
     Parameters
@@ -191,6 +253,8 @@ def setback_geometries(geometries: Iterable[BaseGeometry], setback_m: float) -> 
         beyond the frame: they set back into it.
     setback_m : float
         Distance [m], 0 or more.
+    workers : int
+        Threads, by default one a core; the result does not depend on it.
 
     Returns
     -------
@@ -210,19 +274,28 @@ def setback_geometries(geometries: Iterable[BaseGeometry], setback_m: float) -> 
     if not np.isfinite(setback_m) or setback_m < 0:
         raise ValueError(f"a setback must be 0 m or more, got {setback_m} m")
     shapes = np.array(list(geometries), dtype=object)
-    return shapes if setback_m == 0 or not shapes.size else shapely.buffer(shapes, setback_m, quad_segs=QUAD_SEGS)
+    if setback_m == 0 or not shapes.size:
+        return shapes
+    threads = workers or os.cpu_count() or 1
+    if threads == 1 or shapes.size <= _SHAPES_PER_CALL:
+        return np.asarray(shapely.buffer(shapes, setback_m, quad_segs=QUAD_SEGS), dtype=object)
+    parts = [shapes[k : k + _SHAPES_PER_CALL] for k in range(0, shapes.size, _SHAPES_PER_CALL)]
+    with ThreadPoolExecutor(threads) as pool:
+        grown = pool.map(lambda part: np.asarray(shapely.buffer(part, setback_m, quad_segs=QUAD_SEGS)), parts)
+        return np.concatenate(list(grown))
 
 
-def area_m2(mask: SubMask, cell_area_m2: float | npt.NDArray[np.float64]) -> float:
+def area_m2(mask: SubMask | MaskStore, cell_area_m2: float | npt.NDArray[np.float64]) -> float:
     """Covered area [m2].
 
     Parameters
     ----------
-    mask : ndarray of uint16, shape (h, w)
+    mask : ndarray of uint16, shape (h, w), or MaskStore
     cell_area_m2 : float or ndarray of shape (h,)
         Area of a cell, the same for all or one value per row (as in ``Region.cell_area_m2``).
     """
-    bits_per_row = np.bitwise_count(mask).sum(axis=1, dtype=np.int64)
+    strips = (np.bitwise_count(strip).sum(axis=1, dtype=np.int64) for _, strip in strips_of(mask, BLOCK_ROWS))
+    bits_per_row = np.concatenate(list(strips))
     return float(np.sum(bits_per_row * np.asarray(cell_area_m2, np.float64)) / SUBCELLS)
 
 

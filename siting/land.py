@@ -313,7 +313,7 @@ class _Counts:
 
     def tables(self, region: Region) -> tuple[pd.DataFrame, pd.DataFrame]:
         row_km2 = region.cell_area_m2 / SUBCELLS / _M2_PER_KM2
-        whole = _row_counts(region.mask)
+        whole = _row_counts(np.asarray(region.mask))
         states, waterfall = [], []
         for k, host in enumerate(self.hosts):
             own, eligible, unknown, owned = self.states[k]

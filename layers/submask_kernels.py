@@ -1,0 +1,141 @@
+"""Compiled loops of the rasteriser: crossings of edges with centre lines, and the spans between them.
+
+Lines are the centre lines of lattice rows, counted from the south edge of a frame; columns from its west edge. One
+rule serves sub-cells (:func:`fill_bits`) and cells (:func:`fill_value`): a lattice point belongs to a shape where the
+running sum of +1 and -1 at the crossings west of it is above 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def bucket_edges(low, high, lines, per_bucket):  # type: ignore[no-untyped-def]
+    """Edges of each bucket of ``per_bucket`` lines, buckets counted from the north.
+
+    Returns (start, edge): the edges of bucket k are ``edge[start[k]:start[k + 1]]``, in their own order.
+    """
+    buckets = (lines + per_bucket - 1) // per_bucket
+    start = np.zeros(buckets + 1, np.int64)
+    for i in range(low.size):
+        if low[i] < high[i]:
+            for k in range((lines - high[i]) // per_bucket, (lines - 1 - low[i]) // per_bucket + 1):
+                start[k + 1] += 1
+    for k in range(buckets):
+        start[k + 1] += start[k]
+    place = start[:-1].copy()
+    edge = np.empty(start[-1], np.int32)
+    for i in range(low.size):
+        if low[i] < high[i]:
+            for k in range((lines - high[i]) // per_bucket, (lines - 1 - low[i]) // per_bucket + 1):
+                edge[place[k]] = i
+                place[k] += 1
+    return start, edge
+
+
+@njit(cache=True, nogil=True)
+def sorted_crossings(x0, y0, slope, low, high, step, chosen, first, last, size_m, south, west, columns):  # type: ignore[no-untyped-def]
+    """Crossings of the chosen edges with lines ``first <= line < last``, by line and column.
+
+    The centre of line k lies at ``(south + k + 1/2) size_m``, of column j at ``(west + j + 1/2) size_m``.
+
+    Returns
+    -------
+    start : int64, shape (last - first + 1,)
+    key : int32
+        ``2 column`` where the inside begins east of the crossing, ``2 column + 1`` where it ends; ascending in each
+        line. Crossings east of the last column are left out, those west of the first one count at column 0.
+    """
+    lines = last - first
+    start = np.zeros(lines + 1, np.int64)
+    for i in chosen:
+        a, b = max(low[i], first) - first, min(high[i], last) - first
+        if a < b:
+            start[a] += 1
+            start[b] -= 1
+    total, running = 0, 0
+    for k in range(lines + 1):
+        running += start[k]
+        start[k] = total
+        total += running
+    place = start[:lines].copy()
+    key = np.empty(total, np.int32)
+    for i in chosen:
+        a, b = max(low[i], first), min(high[i], last)
+        side = 0 if step[i] > 0 else 1
+        for line in range(a, b):
+            y = (south + line + 0.5) * size_m
+            x = x0[i] + (y - y0[i]) * slope[i]
+            column = np.int64(np.ceil(x / size_m - 0.5)) - west
+            if column < columns:
+                key[place[line - first]] = 2 * max(column, 0) + side
+                place[line - first] += 1
+    kept = 0
+    for k in range(lines):
+        a, b = start[k], place[k]
+        start[k] = kept
+        if b - a > 32:
+            key[kept : kept + b - a] = np.sort(key[a:b])
+        else:
+            for j in range(a, b):
+                value, i = key[j], kept + j - a
+                while i > kept and key[i - 1] > value:
+                    key[i] = key[i - 1]
+                    i -= 1
+                key[i] = value
+        kept += b - a
+    start[lines] = kept
+    return start, key[:kept]
+
+
+@njit(cache=True, nogil=True)
+def fill_bits(mask, start, key):  # type: ignore[no-untyped-def]
+    """Set the bits of the covered sub-cells; line 0 is the southernmost sub-row of the last row of ``mask``."""
+    lines, columns = 4 * mask.shape[0], 4 * mask.shape[1]
+    for line in range(lines):
+        sub_row = lines - 1 - line
+        row, shift = sub_row >> 2, 4 * (sub_row & 3)
+        whole = np.uint16(15 << shift)
+        count, west = 0, 0
+        for j in range(start[line], start[line + 1] + 1):
+            if j == start[line + 1]:
+                east, change = columns, -count
+            else:
+                east, change = key[j] >> 1, 1 - 2 * (key[j] & 1)
+            if count <= 0:
+                west = east
+            elif count + change <= 0 and west < east:
+                a, b = west >> 2, east >> 2
+                if a == b:
+                    mask[row, a] |= np.uint16(((1 << (east & 3)) - (1 << (west & 3))) << shift)
+                else:
+                    mask[row, a] |= np.uint16((16 - (1 << (west & 3))) << shift)
+                    for k in range(a + 1, b):
+                        mask[row, k] |= whole
+                    if east & 3:
+                        mask[row, b] |= np.uint16(((1 << (east & 3)) - 1) << shift)
+            count += change
+
+
+@njit(cache=True, nogil=True)
+def fill_value(cells, start, key, value):  # type: ignore[no-untyped-def]
+    """Write ``value`` to the covered cells; line 0 is the last row of ``cells``."""
+    lines, columns = cells.shape
+    for line in range(lines):
+        count, west = 0, 0
+        for j in range(start[line], start[line + 1] + 1):
+            if j == start[line + 1]:
+                east, change = columns, -count
+            else:
+                east, change = key[j] >> 1, 1 - 2 * (key[j] & 1)
+            if count <= 0:
+                west = east
+            elif count + change <= 0:
+                for k in range(west, east):
+                    cells[lines - 1 - line, k] = value
+            count += change

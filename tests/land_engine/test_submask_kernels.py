@@ -1,0 +1,84 @@
+"""The compiled rasteriser has the bits of the plain one, for any block, tile and number of threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import affinity
+from submask_reference import rasterize_submask as plain_submask
+
+from layers.frame import Frame, Tile
+from layers.mask_store import BLOCK_ROWS
+from layers.submask import ShapeEdges, rasterize_store, rasterize_submask, setback_geometries
+
+FRAME = Frame("EPSG:4548", 8.0, 496_000.0, 3_701_600.0, 200, 130)
+"""Three blocks and a part of rows, of 1.6 km x 1.04 km."""
+
+
+def shapes(seed: int, count: int) -> list[shapely.Geometry]:
+    """Disks, rings, long lines with setbacks, and triangles as thin as slivers, in and around the frame."""
+    draw = np.random.default_rng(seed)
+    at = np.column_stack([draw.uniform(495_800, 497_200, count), draw.uniform(3_699_900, 3_701_700, count)])
+    disks = shapely.buffer(shapely.points(at), draw.uniform(1, 150, count), quad_segs=5)
+    rings = [disk.difference(affinity.scale(disk, 0.6, 0.6)) for disk in disks[::3]]
+    lines = shapely.linestrings(np.stack([at, at + draw.normal(0, 900, (count, 2))], axis=1))
+    triangles = shapely.polygons(
+        np.stack([at, at + draw.normal(0, 300, (count, 2)), at + draw.normal(0, 5, (count, 2))], 1)
+    )
+    return [*disks[1::3], *rings, *setback_geometries(lines[::2], 6.0), *triangles[::2]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40))
+def test_same_bits_as_the_plain_rasteriser(seed: int, count: int) -> None:
+    things = shapes(seed, count)
+    assert np.array_equal(rasterize_submask(things, FRAME), plain_submask(things, FRAME))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 199), st.integers(1, 200))
+def test_any_rows_of_the_edges_are_those_of_the_whole(seed: int, row0: int, rows: int) -> None:
+    things, row1 = shapes(seed, 20), min(row0 + rows, 200)
+    edges = ShapeEdges.of(things, FRAME)
+    whole = edges.mask(0, FRAME.height)
+    assert np.array_equal(edges.mask(row0, row1), whole[row0:row1])
+    tile = Tile(row0, row1, 11, 97)
+    assert np.array_equal(rasterize_submask(things, FRAME.part(tile)), whole[tile.slices])
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_store_has_the_bits_of_the_array(workers: int) -> None:
+    things = shapes(4, 30)
+    store = rasterize_store(things, FRAME, workers=workers)
+    assert store == rasterize_submask(things, FRAME)
+    assert rasterize_store([], FRAME) == np.zeros(FRAME.shape, np.uint16)
+
+
+def test_threads_do_not_change_a_setback() -> None:
+    points = list(shapely.points(np.random.default_rng(0).uniform(0, 1e4, (1000, 2))))
+    one, many = (setback_geometries(points, 77.0, workers=w) for w in (1, 3))
+    assert shapely.equals_exact(one, many, tolerance=0).all()
+
+
+def test_cells_by_their_centres_against_shapely() -> None:
+    """Burning a value follows the rule of cell centres; a later shape goes over an earlier one."""
+    first, second = shapely.Point(496_500, 3_700_900).buffer(401.3), shapely.Point(496_800, 3_700_700).buffer(303.7)
+    cells = np.zeros(FRAME.shape, np.int16)
+    for value, shape in ((1, first), (2, second)):
+        for row0 in range(0, FRAME.height, BLOCK_ROWS):
+            ShapeEdges.of([shape], FRAME, lines_per_row=1).burn(cells[row0 : row0 + BLOCK_ROWS], row0, value)
+    x = FRAME.left + (np.arange(FRAME.width) + 0.5) * 8.0
+    y = FRAME.top - (np.arange(FRAME.height) + 0.5) * 8.0
+    xx, yy = np.meshgrid(x, y)
+    expected = np.where(shapely.contains_xy(second, xx, yy), 2, np.where(shapely.contains_xy(first, xx, yy), 1, 0))
+    assert np.array_equal(cells, expected)
+
+
+def test_many_crossings_in_one_line() -> None:
+    """A comb of 100 teeth: more than the insertion sort takes."""
+    teeth = [shapely.box(496_000 + 10 * k, 3_700_100, 496_004 + 10 * k, 3_701_000) for k in range(100)]
+    comb = shapely.union_all([*teeth, shapely.box(496_000, 3_700_090, 497_000, 3_700_110)])
+    assert np.array_equal(rasterize_submask([comb], FRAME), plain_submask([comb], FRAME))
