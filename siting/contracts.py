@@ -69,9 +69,12 @@ class HostLayer:
 
 RuleKind = Literal[
     "vector",
+    "vector_outside",
     "vector_narrow",
     "cell_share",
+    "cell_share_below",
     "feature_share",
+    "feature_share_below",
     "raster_above",
     "raster_below",
     "raster_between",
@@ -104,9 +107,12 @@ class Rule:
     =================== ===============================================================================================
     vector              land inside the features, or nearer than the setback (on the ground, from the feature's edge,
                         equally far in every direction)
+    vector_outside      land outside the features and their setback: only there may be built
     vector_narrow       parts of the features' union narrower than ``width_m``
     cell_share          whole cells of which more than ``share`` is covered by the features (with their setback)
+    cell_share_below    whole cells of which ``share`` or less is covered: only the others may be built on
     feature_share       whole features of the layer ``features_of`` of which more than ``share`` is covered
+    feature_share_below whole features of ``features_of`` of which ``share`` or less is covered
     raster_above        cells with a value above ``limit``
     raster_below        cells with a value below ``limit``
     raster_between      cells with ``low <= value <= high``
@@ -338,7 +344,43 @@ STABILITY = Table(
     "How often each candidate stays among the first when the weights vary.",
     {
         "candidate_id": column(str, "", "candidate", unique=True),
+        "rank": column(float, "", "at the stated weights; NaN where unknown", nullable=True, ge=1),
         "top_share": column(float, "1", "share of the weight draws; NaN where unknown", nullable=True, ge=0, le=1),
+        "rank_p05": column(float, "", "rank in the best 5 % of the draws; only of the first", nullable=True, ge=1),
+        "rank_p95": column(float, "", "rank in the worst 5 % of the draws; only of the first", nullable=True, ge=1),
+        "top_share_dropped": column(
+            float, "1", "share of the criteria that may be dropped alone with it among the first", nullable=True
+        ),
+    },
+)
+
+WEIGHT_CHANGES = Table(
+    "weight_changes",
+    "How alike the ranking stays when weights change.",
+    {
+        "change": column(str, "", "kind of change", isin=("all_weights", "dropped", "one_weight")),
+        "criterion": column(str, "", "criterion id; empty where all weights move"),
+        "by_share": column(float, "1", "relative change of the weight; for all_weights the greatest"),
+        "kendall_tau": column(float, "1", "mean likeness of the rankings, 1 is the same", nullable=True, ge=-1, le=1),
+        "kendall_tau_p05": column(float, "1", "in the worst 5 % of the draws", nullable=True, ge=-1, le=1),
+        "first_kept_share": column(float, "1", "mean share of the first that stay among them", nullable=True),
+        "first_kept_share_p05": column(float, "1", "in the worst 5 % of the draws", nullable=True),
+    },
+)
+
+SENSITIVITY = Table(
+    "sensitivity",
+    "At which weight of a criterion each of the first sites leaves the first; the other weights keep their proportions.",
+    {
+        "candidate_id": column(str, "", "candidate"),
+        "rank": column(float, "", "at the stated weights", ge=1),
+        "criterion": column(str, "", "criterion id"),
+        "weight": column(float, "1", "stated weight", ge=0, le=1),
+        "leaves_below_weight": column(float, "1", "NaN: no lower weight makes it leave", nullable=True, ge=0, le=1),
+        "overtaken_below_by": column(str, "", "candidate that then takes its place; empty where none"),
+        "leaves_above_weight": column(float, "1", "NaN: no higher weight makes it leave", nullable=True, ge=0, le=1),
+        "overtaken_above_by": column(str, "", "candidate that then takes its place; empty where none"),
+        "swing": column(float, "1", "least change of the weight that makes it leave; NaN: none", nullable=True, ge=0),
     },
 )
 

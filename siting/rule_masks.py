@@ -149,8 +149,11 @@ def rule_shapes(rule: Rule, layers: Mapping[str, VectorLayer]) -> Shapes:
     along it fits, so that the corners of a wide field are not called narrow.
     """
     shapes = selected_shapes(rule, layers[rule.layer].features)
-    if rule.kind == "feature_share":
-        return _covered_features(layers[rule.features_of].features.geometry.to_numpy(), shapes, rule.share)
+    if rule.features_of:
+        judged = layers[rule.features_of].features.geometry.to_numpy()
+        covered = covered_shares(judged, shapes)
+        chosen = covered > rule.share if rule.kind == "feature_share" else covered <= rule.share
+        return np.asarray(judged[chosen], dtype=object)
     return _narrow_parts(shapes, rule.width_m) if rule.kind == "vector_narrow" else shapes
 
 
@@ -215,17 +218,17 @@ def largest_number(text: str) -> float:
     return max([number / 1000 if number >= _VOLT_FROM else number for number in numbers], default=math.nan)
 
 
-def _covered_features(judged: Shapes, cover: Shapes, share: float) -> Shapes:
-    """Features of which more than ``share`` is covered by the union of ``cover``."""
-    if not len(judged) or not len(cover):
-        return judged[:0]
-    pairs = shapely.STRtree(cover).query(judged, predicate="intersects")
+def covered_shares(judged: Shapes, cover: Shapes) -> npt.NDArray[np.float64]:
+    """Share of each feature's area that the union of ``cover`` covers, 0 to 1; 0 for lines and points."""
     covered = np.zeros(len(judged))
+    if not len(cover):
+        return covered
+    pairs = shapely.STRtree(cover).query(judged, predicate="intersects")
     for k in np.unique(pairs[0]):
         union = shapely.union_all(cover[np.sort(pairs[1][pairs[0] == k])])
         covered[k] = shapely.intersection(judged[k], union).area
     area = shapely.area(judged)
-    return judged[(area > 0) & (covered > share * area)]
+    return np.asarray(np.divide(covered, area, out=np.zeros_like(covered), where=area > 0))
 
 
 def _narrow_parts(shapes: Shapes, width_m: float) -> Shapes:
@@ -238,10 +241,20 @@ def _narrow_parts(shapes: Shapes, width_m: float) -> Shapes:
 
 
 def finish_mask(rule: Rule, mask: Mask) -> Mask:
-    """The mask of a rule's shapes as the rule means it: whole cells for ``cell_share``, unchanged for all others."""
-    if rule.kind != "cell_share":
-        return mask
-    return _whole_cells(np.bitwise_count(mask) > rule.share * SUBCELLS)
+    """The mask of a rule's shapes as the rule means it; call it also where no shape meets the strip.
+
+    Whole cells by their covered share for ``cell_share`` and ``cell_share_below``, the opposite for
+    ``vector_outside``, unchanged for all others.
+    """
+    match rule.kind:
+        case "cell_share":
+            return _whole_cells(np.bitwise_count(mask) > rule.share * SUBCELLS)
+        case "cell_share_below":
+            return _whole_cells(np.bitwise_count(mask) <= rule.share * SUBCELLS)
+        case "vector_outside":
+            return np.asarray(~mask, np.uint16)
+        case _:
+            return mask
 
 
 def outside_mask(cover: Mask) -> Mask:
