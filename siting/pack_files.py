@@ -191,7 +191,7 @@ def _load(name: str, folder: Path, loading: tuple[str, ...]) -> RulePack:
     if path is None:
         packs = sorted({*known_packs(folder), *known_packs()})
         message = f"there is no such rule pack: no file {Path(name).stem}.toml."
-        found = ("error", "rules.unknown_pack", f"{Path(name).stem}.toml", "land", "rules", name, message)
+        found = ("error", "rules.unknown_pack", f"{Path(name).stem}.toml", "land", "land.rules", name, message)
         raise InputError([Finding(*found, nearest_key(name, packs))])  # type: ignore[arg-type]
     reader = _Reader(path.name)
     if path.stem in loading:
