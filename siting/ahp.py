@@ -231,7 +231,7 @@ def _worst_pair(criteria: Sequence[str], matrix: Floats, weights: Floats) -> Pai
     misfit = np.triu(np.abs(np.log(matrix * weights[None, :] / weights[:, None])), 1)
     if misfit.size == 0 or misfit.max() < 1e-9:
         return None
-    i, j = np.unravel_index(int(np.argmax(np.round(misfit, 12))), misfit.shape)
+    i, j = divmod(int(np.argmax(np.round(misfit, 12))), len(criteria))
     fitting = float(weights[i] / weights[j])
     mended = matrix.copy()
     mended[i, j], mended[j, i] = fitting, 1 / fitting

@@ -370,7 +370,7 @@ WEIGHT_CHANGES = Table(
 
 SENSITIVITY = Table(
     "sensitivity",
-    "At which weight of a criterion each of the first sites leaves the first; the other weights keep their proportions.",
+    "At which weight of a criterion each of the first sites leaves them; the others keep their proportions.",
     {
         "candidate_id": column(str, "", "candidate"),
         "rank": column(float, "", "at the stated weights", ge=1),

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.contracts import Finding, InputError
-from siting.contracts import SCORES, STABILITY, Criterion
+from siting.contracts import SCORES, Criterion
 from siting.value_functions import Linear
 
 Floats = npt.NDArray[np.float64]
@@ -83,6 +83,8 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
 def utilities(values: pd.DataFrame, criteria: Sequence[Criterion]) -> tuple[npt.NDArray[np.object_], Floats]:
     """(candidate ids, utilities of shape (candidates, criteria)), candidates sorted by id."""
     wide = values.pivot(index="candidate_id", columns="criterion", values="value").sort_index()
+    if wide.empty:
+        return np.empty(0, object), np.zeros((0, len(criteria)))
     columns = [c.value_function(wide[c.id].to_numpy(float)) for c in criteria]
     return wide.index.to_numpy(object), np.stack(columns, axis=1) if columns else np.zeros((len(wide), 0))
 
@@ -94,44 +96,3 @@ def ranks(score: Floats, ids: npt.NDArray[np.object_]) -> Floats:
     order = known[np.lexsort((ids[known].astype(str), -np.round(score[known], 12)))]
     result[order] = np.arange(1, len(order) + 1)
     return result
-
-
-def rank_stability(
-    values: pd.DataFrame,
-    criteria: Sequence[Criterion],
-    *,
-    spread: float = 0.25,
-    first: int = 20,
-    draws: int = 500,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """How often each candidate stays among the first ``first`` when every weight moves by up to ``spread``.
-
-    Each weight is multiplied by a factor drawn evenly from ``1 - spread`` to ``1 + spread``, then all are scaled back
-    to a sum of 1. Ties rank by candidate id. Criteria of weight 0 do not count as missing.
-
-    Returns
-    -------
-    DataFrame
-        Follows :data:`siting.contracts.STABILITY`, candidates sorted by id.
-
-    Raises
-    ------
-    InputError
-        As :func:`score_candidates`.
-    """
-    findings = check_criteria(criteria)
-    if findings:
-        raise InputError(findings)
-    ids, utility = utilities(values, criteria)
-    weights = np.array([criterion.weight for criterion in criteria])
-    counted = weights > 0
-    factors = np.random.default_rng(seed).uniform(1 - spread, 1 + spread, (draws, int(counted.sum())))
-    drawn = weights[counted] * factors
-    drawn /= drawn.sum(axis=1, keepdims=True)
-    score = utility[:, counted] @ drawn.T
-    known = np.asarray(~np.isnan(score).any(axis=1))
-    order = np.argsort(-np.round(np.where(known[:, None], score, -1), 12), axis=0, kind="stable")
-    stays = np.bincount(order[:first].ravel(), minlength=len(ids)) / draws
-    table = pd.DataFrame({"candidate_id": ids, "top_share": np.where(known, stays, np.nan)})
-    return STABILITY.validate(table.astype({"candidate_id": object}))

@@ -18,8 +18,9 @@ from siting.criteria import criterion_values, distance_km, raster_mean
 from siting.host_types import load_host_types
 from siting.land import evaluate_land
 from siting.patches import Cells
+from siting.rank_stability import rank_stability
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.score import check_criteria, rank_stability, score_candidates
+from siting.score import check_criteria, score_candidates
 from siting.site_labels import numbered_names, stable_ids
 from siting.site_outlines import cell_outlines, inner_points
 from siting.sites import delineate_sites

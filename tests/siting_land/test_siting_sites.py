@@ -12,8 +12,9 @@ from siting.contracts import CANDIDATES, Criterion, HostLayer, Sites
 from siting.criteria import criterion_values, distance_km
 from siting.host_types import load_host_types
 from siting.land import evaluate_land
+from siting.rank_stability import rank_stability
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.score import rank_stability, score_candidates, value_function
+from siting.score import score_candidates, value_function
 from siting.sites import delineate_sites
 from siting.yields import grid_share
 
