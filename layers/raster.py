@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import rasterio
 import rasterio.warp
 from pyproj import CRS
@@ -18,9 +20,11 @@ from rasterio.windows import Window
 
 from layers.contracts import Finding, FindingLog, InputError, RasterLayer, SourceCard
 from layers.datum import CHINA_BOX, GEOGRAPHIC_CRS, WGS84
-from layers.frame import Frame
+from layers.frame import Frame, Tile
 from layers.source_crs import resolve_coordinates
 from layers.source_file import card_finding, file_findings
+
+Sampling = Literal["bilinear", "nearest"]
 
 _BLOCK = 1024
 _POSITION_TOLERANCE = 0.01
@@ -53,8 +57,10 @@ def inspect_raster(card: SourceCard) -> list[Finding]:
         ]
 
 
-def read_raster(card: SourceCard, frame: Frame, *, log: FindingLog | None = None) -> RasterLayer:
-    """First band of a raster, bilinear on the frame.
+def read_raster(
+    card: SourceCard, frame: Frame, *, log: FindingLog | None = None, resampling: Sampling = "bilinear"
+) -> RasterLayer:
+    """First band of a raster on the frame, bilinear unless told otherwise.
 
     Parameters
     ----------
@@ -63,6 +69,8 @@ def read_raster(card: SourceCard, frame: Frame, *, log: FindingLog | None = None
     frame : Frame
     log : FindingLog, optional
         Takes warnings and notes.
+    resampling : 'bilinear' or 'nearest'
+        Nearest for class codes: between class 10 and class 30 there is no class 20.
 
     Returns
     -------
@@ -85,12 +93,10 @@ def read_raster(card: SourceCard, frame: Frame, *, log: FindingLog | None = None
     if errors:
         raise InputError(errors)
     values = np.full(frame.shape, np.nan, np.float32)
-    with _on_frame(card, frame) as (source, scale, offset):
+    with open_on_frame(card, frame, resampling) as read:
         for tile in frame.tiles(_BLOCK):
-            rows, cols = tile.shape
-            window = Window(tile.col0, tile.row0, cols, rows)
-            values[tile.slices] = source.read(1, window=window) * np.float32(scale) + np.float32(offset)
-        unit = card.unit or source.units[0] or ""
+            values[tile.slices] = read(tile)
+    unit = card.unit or _file_unit(card)
     known = np.isfinite(values)
     if not known.any():
         raise InputError([_off_frame(card)])
@@ -100,7 +106,27 @@ def read_raster(card: SourceCard, frame: Frame, *, log: FindingLog | None = None
 
 
 @contextmanager
-def _on_frame(card: SourceCard, frame: Frame) -> Iterator[tuple[WarpedVRT, float, float]]:
+def open_on_frame(
+    card: SourceCard, frame: Frame, resampling: Sampling = "bilinear"
+) -> Iterator[Callable[[Tile], npt.NDArray[np.float32]]]:
+    """A sound raster, open for reading tile by tile on a frame; NaN where it has no value or does not reach."""
+    with _on_frame(card, frame, Resampling[resampling]) as (source, scale, offset):
+
+        def read(tile: Tile) -> npt.NDArray[np.float32]:
+            rows, cols = tile.shape
+            pixels = source.read(1, window=Window(tile.col0, tile.row0, cols, rows))
+            return np.asarray(pixels * np.float32(scale) + np.float32(offset), np.float32)
+
+        yield read
+
+
+def _file_unit(card: SourceCard) -> str:
+    with rasterio.open(card.path) as source:
+        return source.units[0] or ""
+
+
+@contextmanager
+def _on_frame(card: SourceCard, frame: Frame, resampling: Resampling) -> Iterator[tuple[WarpedVRT, float, float]]:
     with rasterio.open(card.path) as source:
         coordinates, _ = resolve_coordinates(card, _stated(source))
         assert coordinates is not None  # the inspection refused it otherwise
@@ -112,7 +138,7 @@ def _on_frame(card: SourceCard, frame: Frame) -> Iterator[tuple[WarpedVRT, float
             transform=frame.transform,
             width=frame.width,
             height=frame.height,
-            resampling=Resampling.bilinear,
+            resampling=resampling,
             src_nodata=source.nodata if card.nodata is None else card.nodata,
             nodata=np.nan,
             dtype="float32",
