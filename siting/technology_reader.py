@@ -34,11 +34,15 @@ LOSS_COLUMNS = {
 COMPUTED_STAGES = (
     "reference_yield",
     "plane_of_array",
+    "horizon",
+    "row_shading",
+    "rear_irradiance",
     "reflection",
     "temperature",
     "inverter",
     "clipping",
     "long_run_mean_speed",
+    "high_wind_restart",
     "air_density",
 )
 

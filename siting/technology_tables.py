@@ -9,8 +9,7 @@ pv_variants.csv         module, inverter, DC/AC ratio, mounting, ground
 pv_orientations.csv     one row for each side of a variant, weighted by ``share`` of the DC capacity
 pv_mountings.csv        heat loss of the mounting (PVsyst model)
 pv_losses.csv           itemised loss chains, in the order of the rows
-wind_losses.csv         the same for wind
-turbines.csv            rotor and rating, or a type of windpowerlib's library
+turbines.csv ...        turbines, curves and losses of wind: :mod:`siting.technology_wind`
 emission_factors.csv    CO2 of the electricity that is displaced
 ======================  =====================================================================
 """
@@ -25,18 +24,16 @@ from typing import Literal, TypeVar
 from layers.contracts import Finding, InputError
 from layers.tables import Table, column
 from siting.contracts import Confidence
-from siting.technology_pv import Mounting, Orientation, PvVariant, pv_variant_of, read_pv_variants
+from siting.technology_pv import Mounting, Orientation, PvModule, PvRows, PvVariant, pv_variant_of, read_pv_variants
 from siting.technology_reader import (
     LABELS,
-    LOSS_COLUMNS,
     PROVENANCE,
     Loss,
     Row,
     TableReader,
-    losses_of,
     nearest,
-    without,
 )
+from siting.technology_wind import Turbine, read_turbines
 
 __all__ = [
     "TECHNOLOGIES_FOLDER",
@@ -44,6 +41,8 @@ __all__ = [
     "Loss",
     "Mounting",
     "Orientation",
+    "PvModule",
+    "PvRows",
     "PvVariant",
     "Technology",
     "TechnologyTables",
@@ -70,30 +69,6 @@ TECHNOLOGIES = Table(
         "price_year": column(float, "a", "year of the prices", ge=2000, le=2100),
         "hours_low": column(float, "h", "below this the yearly hours raise an alarm (per capacity_mw)", ge=0, le=8784),
         "hours_high": column(float, "h", "above this the yearly hours raise an alarm (per capacity_mw)", ge=0, le=8784),
-        **PROVENANCE,
-    },
-)
-WIND_LOSSES = Table("wind_losses", "Loss chains of wind, applied to energy.", LOSS_COLUMNS)
-TURBINES = Table(
-    "turbines",
-    "Wind turbines.",
-    {
-        "turbine": column(str, "", "id", unique=True),
-        **LABELS,
-        "curve": column(
-            str, "", "rotor: built from rotor and rating; library: windpowerlib", isin=("rotor", "library")
-        ),
-        "library_type": column(str, "", "windpowerlib turbine type; empty for rotor", nullable=True),
-        "rated_kw": column(float, "kW", "rated power", gt=0),
-        "rotor_diameter_m": column(float, "m", "rotor diameter", gt=0),
-        "hub_height_m": column(float, "m", "hub above ground", ge=10, le=250),
-        "cut_in_m_per_s": column(float, "m/s", "no power below", ge=0, le=10),
-        "cut_out_m_per_s": column(float, "m/s", "no power above", gt=10, le=40),
-        "cp_max": column(float, "1", "electrical power coefficient below rating; rotor curve only", nullable=True),
-        "turbulence_share": column(
-            float, "1", "standard deviation of wind by its mean; rotor curve only", nullable=True
-        ),
-        "loss_set": column(str, "", "chain of wind_losses.csv"),
         **PROVENANCE,
     },
 )
@@ -126,27 +101,6 @@ class Technology:
     price_year: float
     hours_low: float
     hours_high: float
-    source: str
-    confidence: Confidence
-
-
-@dataclass(frozen=True)
-class Turbine:
-    """One row of ``turbines.csv`` with its loss chain."""
-
-    turbine: str
-    label_zh: str
-    label_en: str
-    curve: Literal["rotor", "library"]
-    library_type: str
-    rated_kw: float
-    rotor_diameter_m: float
-    hub_height_m: float
-    cut_in_m_per_s: float
-    cut_out_m_per_s: float
-    cp_max: float
-    turbulence_share: float
-    losses: tuple[Loss, ...]
     source: str
     confidence: Confidence
 
@@ -190,7 +144,7 @@ def load_technology_tables(folder: Path = TECHNOLOGIES_FOLDER) -> TechnologyTabl
     Parameters
     ----------
     folder : Path
-        Folder with the eight CSV files; by default the ones that come with the program.
+        Folder with the CSV files; by default the ones that come with the program.
 
     Raises
     ------
@@ -202,20 +156,16 @@ def load_technology_tables(folder: Path = TECHNOLOGIES_FOLDER) -> TechnologyTabl
     reader = TableReader(folder, shown)
     technologies = reader.read(TECHNOLOGIES)
     variants = read_pv_variants(reader)
-    wind_losses = reader.read(WIND_LOSSES)
-    turbines = reader.read(TURBINES)
+    turbines, turbine_records = read_turbines(reader)
     factors = reader.read(EMISSION_FACTORS)
     reader.refer(technologies, TECHNOLOGIES, "turbine", turbines, only=lambda row: row["kind"] == "wind")
-    reader.refer(turbines, TURBINES, "loss_set", wind_losses)
     _check_hours(reader, technologies)
-    _check_turbines(reader, turbines)
-    reader.check_loss_items(WIND_LOSSES, wind_losses)
     if reader.findings:
         raise InputError(sorted(reader.findings))
     return TechnologyTables(
         tuple(Technology(**row) for row in technologies),
         tuple(pv_variant_of(parts) for parts in variants),
-        tuple(_turbine(row, wind_losses) for row in turbines),
+        turbine_records(),
         tuple(EmissionFactor(**row) for row in factors),
     )
 
@@ -241,24 +191,9 @@ def _find(records: Sequence[_Record], key: str, value: str, file: str) -> _Recor
     raise InputError([finding])
 
 
-def _turbine(row: Row, losses: list[Row]) -> Turbine:
-    return Turbine(**without(row, "loss_set"), losses=losses_of(losses, row["loss_set"]))
-
-
 def _check_hours(reader: TableReader, technologies: list[Row]) -> None:
     for row in technologies:
         if row["hours_low"] >= row["hours_high"]:
             value = f"{row['hours_low']}..{row['hours_high']}"
             message = "hours_low is not below hours_high."
             reader.add(TECHNOLOGIES, "hours", row["technology"], value, message, "Exchange them.")
-
-
-def _check_turbines(reader: TableReader, turbines: list[Row]) -> None:
-    for row in turbines:
-        if row["curve"] == "library" and not row["library_type"]:
-            message, remedy = "A library curve needs library_type.", "Name a type of windpowerlib's library."
-            reader.add(TURBINES, "library_type", row["turbine"], "", message, remedy)
-        if row["curve"] == "rotor" and not (0 < row["cp_max"] < 16 / 27 and 0 <= row["turbulence_share"] < 0.3):
-            value = f"cp_max {row['cp_max']}, turbulence_share {row['turbulence_share']}"
-            message = "A rotor curve needs cp_max below 16/27 (Betz) and turbulence_share in 0..0.3."
-            reader.add(TURBINES, "rotor", row["turbine"], value, message, "State both.")

@@ -42,9 +42,11 @@ def test_ids_that_host_types_use():
 
 
 def test_pv_loss_chain_is_the_default_of_pvwatts():
+    """Rows compute their own shade: their chain has no flat rate for it."""
     for variant in TABLES.pv_variants:
         left = math.prod(1 - loss.loss_share for loss in variant.losses)
-        assert 100 * (1 - left) == pytest.approx(pvlib.pvsystem.pvwatts_losses(), abs=1e-9)
+        shading = {} if variant.rows is None else {"shading": 0}
+        assert 100 * (1 - left) == pytest.approx(pvlib.pvsystem.pvwatts_losses(**shading), abs=1e-9)
 
 
 def test_land_mountings_are_those_of_pvsyst():
@@ -58,9 +60,24 @@ def test_land_mountings_are_those_of_pvsyst():
 def test_every_row_of_every_file_is_used():
     """A mounting, loss chain or turbine that nothing refers to would be untested data."""
     used = {variant.mounting.mounting for variant in TABLES.pv_variants}
-    lines = (TECHNOLOGIES_FOLDER / "pv_mountings.csv").read_text(encoding="utf-8").splitlines()[1:]
-    assert used == {line.split(",")[0] for line in lines}
+    assert used == ids_of("pv_mountings.csv")
+    assert {variant.rows.rows for variant in TABLES.pv_variants if variant.rows} == ids_of("pv_rows.csv")
+    assert {variant.module.module for variant in TABLES.pv_variants if variant.module} <= ids_of("pv_modules.csv")
     assert {t.turbine for t in TABLES.technologies if t.kind == "wind"} <= {t.turbine for t in TABLES.turbines}
+
+
+def ids_of(file: str) -> set[str]:
+    lines = (TECHNOLOGIES_FOLDER / file).read_text(encoding="utf-8").splitlines()[1:]
+    return {line.split(",")[0] for line in lines}
+
+
+def test_a_tracker_has_a_level_axis_that_turns(tmp_path: Path):
+    broken(tmp_path, "pv_orientations.csv", "ground_tracking,0", "ground_tracking,20")
+    broken(tmp_path, "pv_rows.csv", "tracker,0.4,single_axis,60", "tracker,0.4,single_axis,0")
+    assert sorted(findings_of(tmp_path)) == [
+        ("technology.tracker_rotation", "t/pv_rows.csv", "tracker"),
+        ("technology.tracker_tilt", "t/pv_orientations.csv", "ground_tracking"),
+    ]
 
 
 def test_look_up_names_the_nearest_id():
@@ -123,7 +140,7 @@ def test_library_curve_needs_its_type(tmp_path: Path):
 def test_a_new_row_is_enough_for_a_new_turbine(tmp_path: Path):
     path = tmp_path / "t"
     shutil.copytree(TECHNOLOGIES_FOLDER, path)
-    row = "mine,我的,Mine,rotor,,4000,170,150,3,22,0.44,0.1,onshore_plain,data sheet,A\n"
+    row = "mine,我的,Mine,rotor,,4000,170,150,3,22,0.44,0.1,19,,,onshore_plain,data sheet,A\n"
     file = path / "turbines.csv"
     file.write_text(file.read_text(encoding="utf-8") + row, encoding="utf-8")
     tables = load_technology_tables(path)
