@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import calendar
-import math
 from collections.abc import Iterable
 
 from layers.contracts import Finding, InputError
-from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
+from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
+from study.scoring import criterion_findings
 from study.study_file import Study, nearest
 
-__all__ = ["check_study", "layer_ids", "pack_entries", "refuse_errors", "used_sources"]
-
-_WEIGHT_TOLERANCE = 1e-6
+__all__ = ["check_study", "layer_ids", "refuse_errors", "used_sources"]
 
 
 def check_study(study: Study) -> list[Finding]:
@@ -22,8 +20,8 @@ def check_study(study: Study) -> list[Finding]:
         *study.findings,
         *_references(study),
         *_host_findings(study),
-        *_exclusion_findings(study),
-        *_criterion_findings(study),
+        *exclusion_findings(study),
+        *criterion_findings(study),
         *_case_findings(study),
         *_duplicate_findings(study),
         *_frame_findings(study),
@@ -75,7 +73,8 @@ def _references(study: Study) -> list[Finding]:
     for host in file.hosts:
         must_be("layers", layers, "hosts", host.host_type, host.layer)
     for rule in file.exclusions:
-        must_be("layers", layers, "exclusions", rule.rule, rule.layer)
+        for name in (rule.layer, rule.features_of, rule.known_within):
+            must_be("layers", layers, "exclusions", rule.rule, name)
     for name in file.land.mapped_by:
         must_be("layers", layers, "land", "mapped_by", name)
     for cell in file.weather:
@@ -124,70 +123,6 @@ def _host_findings(study: Study) -> list[Finding]:
         for row, host in enumerate(study.file.hosts, start=1)
         if host.host_type not in known
     ]  # fmt: skip
-
-
-def pack_entries(study: Study) -> tuple[PackEntry, ...]:
-    return tuple(
-        PackEntry(
-            rule=e.rule,
-            layer=e.layer,
-            setback_m=e.setback_m,
-            limit=e.limit,
-            applies_to=e.applies_to,
-            label_zh=e.label_zh,
-            label_en=e.label_en,
-            document=e.document,
-        )
-        for e in study.file.exclusions
-    )
-
-
-def _exclusion_findings(study: Study) -> list[Finding]:
-    try:
-        rules_for_study(load_rule_pack(study.file.land.rules), pack_entries(study), file=study.shown_path)
-    except InputError as error:
-        return list(error.findings)
-    return []
-
-
-def _criterion_findings(study: Study) -> list[Finding]:
-    criteria = study.file.criteria
-    found = [
-        _error(study, "criteria.weight_sign", "criteria", c.id, c.weight, "the weight is no number from 0 up.",
-               "Use 0 or more.")
-        for c in criteria
-        if not c.weight >= 0
-    ]  # fmt: skip
-    found += [
-        _error(study, "criteria.value_function", "criteria", c.id, c.best,
-               "'worst' and 'best' are equal, or no numbers.",
-               "Give the value that counts nothing and the value that counts fully.")
-        for c in criteria
-        if not (math.isfinite(c.best) and math.isfinite(c.worst)) or math.isclose(c.best, c.worst)
-    ]  # fmt: skip
-    return found + _weight_sum(study) + [f for c in criteria for f in _criterion_source(study, c.id, c.source)]
-
-
-def _weight_sum(study: Study) -> list[Finding]:
-    criteria = study.file.criteria
-    total = sum(c.weight for c in criteria)
-    if abs(total - 1) <= _WEIGHT_TOLERANCE:
-        return []
-    share = ", ".join(f"{c.id} {c.weight / total:.3g}" for c in criteria) if total > 0 else ""
-    remedy = f"Divide each weight by the sum: {share}." if share else "Give positive weights that add up to 1."
-    message = f"the weights add up to {total:g}, not 1."
-    return [_error(study, "criteria.weights", "criteria", "weight", f"{total:g}", message, remedy)]
-
-
-def _criterion_source(study: Study, item: str, source: str) -> list[Finding]:
-    """Does the criterion read something that exists? Layer ids are judged with the other references."""
-    from siting.contracts import CANDIDATES, YIELDS
-
-    columns = [f"yield.{c}" for c in YIELDS.columns] + [f"candidate.{c}" for c in CANDIDATES.columns]
-    if source.partition(":")[0] in ("distance", "raster") or source in columns:
-        return []
-    remedy = nearest(source, columns) or "Use yield.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
-    return [_error(study, "criteria.source", "criteria", item, source, "nothing is called so.", remedy)]
 
 
 def _case_findings(study: Study) -> list[Finding]:

@@ -39,6 +39,15 @@ _FORMULA_START = re.compile(r"'*[ \u3000]*[=+\-@＝＋－＠\t\r]")
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A table that backs the list, as a sheet of the workbook; it follows ``contract``."""
+
+    sheet: str
+    table: pd.DataFrame
+    contract: Table
+
+
+@dataclass(frozen=True)
 class _Export:
     """What the writers of all formats share; every table validated and with human numbers."""
 
@@ -46,6 +55,7 @@ class _Export:
     companions: tuple[Sheet, ...]
     frame_crs: str
     language: Language
+    evidence: tuple[Table, ...]
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -64,6 +74,7 @@ def write_projects(
     upgrades: pd.DataFrame | None = None,
     sources: Sequence[SourceCard] = (),
     assumptions: Sequence[Assumption] = (),
+    evidence: Sequence[Evidence] = (),
     language: Language = "zh",
 ) -> list[Path]:
     """Write ``projects.<format>`` for every format and return the paths in the order of :data:`FORMATS`.
@@ -80,6 +91,8 @@ def write_projects(
         CRS in which the study measured; named in the description of the GeoPackage's layer.
     substations, targets, upgrades
         Tables after their contracts; further sheets of the workbook. Columns beyond the contract are left out.
+    evidence
+        Further sheets of the workbook, before assumptions and sources.
     sources, assumptions
         Sheets of the workbook. Of a source only ``shown_path`` is written, never ``path``.
     language
@@ -105,11 +118,13 @@ def write_projects(
             *_optional_sheet("substations", substations, SUBSTATIONS, 3),
             *_optional_sheet("targets", targets, TARGETS, 2),
             *_optional_sheet("measures", upgrades, UPGRADES, 1),
+            *(Sheet.of(e.sheet, _checked(e.table, e.contract), e.contract) for e in evidence),
             Sheet("assumptions", _assumption_table(assumptions), "assumptions"),
             Sheet("sources", _source_table(sources), "sources"),
         ),
         frame_crs or "",
         language,
+        tuple(e.contract for e in evidence),
     )
     written = []
     for name in FORMATS:
@@ -240,7 +255,7 @@ def _write_xlsx(export: _Export, path: Path) -> None:
         Sheet(s.name, with_value_labels(s.table, export.language), s.titles, s.units, s.frozen_columns)
         for s in sheets
     ]  # fmt: skip
-    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES))
+    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, *export.evidence))
     labelled.append(Sheet("definitions", dictionary, "definitions", frozen_columns=2))
     write_workbook(path, labelled, export.language, file_name="projects.xlsx")
 

@@ -16,7 +16,15 @@ from layers.contracts import Finding, FindingLog
 from study.cache import Cache, code_digest, digest, file_digest
 from study.study_file import PROGRAM_ROOT, Study
 
-STUDY_CODE = ("study/stages.py", "study/records.py", "study/network.py", "study/connect.py", "study/pipeline.py")
+STUDY_CODE = (
+    "study/stages.py",
+    "study/records.py",
+    "study/rules.py",
+    "study/scoring.py",
+    "study/network.py",
+    "study/connect.py",
+    "study/pipeline.py",
+)
 """Code of this package that results depend on, beside the packages that a stage names."""
 
 Progress = Callable[[str, float], None]

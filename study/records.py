@@ -6,12 +6,14 @@ import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
+from study import scoring
 from study.schema import CaseEntry, StudyFile
 from study.targets import Target
 
 
 def criteria(file: StudyFile) -> tuple[Criterion, ...]:
-    return tuple(Criterion(c.id, c.label_zh, c.label_en, c.weight, c.source, c.worst, c.best) for c in file.criteria)
+    """Criteria with their weights, given or from pairwise comparisons."""
+    return scoring.criteria(file)
 
 
 def host_layers(file: StudyFile) -> tuple[HostLayer, ...]:
@@ -84,6 +86,22 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if wind.mean_speed_m_per_s is not None
         else []
     )
+    compared = scoring.ahp_result(file)
+    weights = (
+        [
+            Assumption(
+                "ahp_weights",
+                "criteria",
+                f"权重由两两比较（层次分析法）得出，一致性比率 {compared.consistency_ratio:.3f}",
+                f"weights from pairwise comparisons (AHP), consistency ratio {compared.consistency_ratio:.3f}",
+                ", ".join(f"{n} {w:.3f}" for n, w in zip(compared.criteria, compared.weights, strict=True)),
+                file.ahp.source if file.ahp else "",
+                "C",
+            )
+        ]
+        if compared is not None
+        else []
+    )
     demand = file.demand
     split = (
         [
@@ -100,7 +118,7 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *speed, *split)
+    return (*own, *shares, *weights, *speed, *split)
 
 
 def plain_pinyin(name: str) -> str:

@@ -51,6 +51,7 @@ def export_run(run_folder: Path, formats: Sequence[str], out: Path | None) -> li
         upgrades=shown.upgrades,
         sources=shown.map.sources,
         assumptions=shown.map.assumptions,
+        evidence=shown.evidence,
         language=shown.map.language,  # type: ignore[arg-type]
     )
 

@@ -19,6 +19,7 @@ from maps.contracts import SiteMapInput
 from study import records
 from study.cache import Cache, code_digest, digest, library_versions
 from study.check import check_study, refuse_errors, used_sources
+from study.exports import Evidence
 from study.manifest import (
     InputRecord,
     LibraryVersion,
@@ -58,6 +59,7 @@ class Shown:
     substations: pd.DataFrame
     upgrades: pd.DataFrame
     frame_crs: str
+    evidence: tuple[Evidence, ...] = ()
 
 
 def processed_folder(root: Path | None = None) -> Path:
@@ -258,7 +260,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     shown = assemble(study, results)
     judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land_tables")
     frame_crs = results.get("region_facts").crs
-    results.cache.store(SHOWN, run_id, Shown(shown, judged.substations, judged.upgrades, frame_crs))
+    backing = evidence(results)
+    results.cache.store(SHOWN, run_id, Shown(shown, judged.substations, judged.upgrades, frame_crs, backing))
     write_site_map(shown, folder / "site_map.html")
     write_projects(
         shown.projects,
@@ -270,8 +273,10 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         upgrades=judged.upgrades,
         sources=shown.sources,
         assumptions=shown.assumptions,
+        evidence=backing,
         language=study.file.study.language,
     )
+    stability = results.get("stability")
     tables = {
         "substations": judged.substations,
         "targets": shown.targets,
@@ -285,12 +290,38 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "land/waterfall": land.waterfall,
         "land/remainder": results.get("sites").remainder,
         "yield/losses": results.get("yields").losses,
+        "scores/criteria": criteria_table(study, results),
+        "scores/rank_stability": stability.candidates,
+        "scores/weight_changes": stability.changes,
+        "scores/sensitivity": stability.sensitivity,
     }
     for name, table in tables.items():
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
     _write_network(results, folder / "loadflow" / "network")
+
+
+def evidence(results: Results) -> tuple[Evidence, ...]:
+    """Tables that back the project list in the workbook."""
+    from siting.contracts import SENSITIVITY, STABILITY
+
+    stability = results.get("stability")
+    return (
+        Evidence("rank_stability", stability.candidates, STABILITY),
+        Evidence("sensitivity", stability.sensitivity, SENSITIVITY),
+    )
+
+
+def criteria_table(study: Study, results: Results) -> pd.DataFrame:
+    """What was scored: criteria, weights, value functions, and how many candidates have no value."""
+    unknown = results.get("criteria").groupby("criterion")["value"].agg(lambda values: int(values.isna().sum()))
+    rows = [
+        (c.id, c.label_zh, c.label_en, c.weight, c.source, str(c.value_function), int(unknown.get(c.id, 0)))
+        for c in records.criteria(study.file)
+    ]
+    columns = ["criterion", "label_zh", "label_en", "weight", "source", "value_function", "candidates_unknown"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def hosting_table(results: Results) -> pd.DataFrame:

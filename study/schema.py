@@ -116,9 +116,15 @@ class Generated(Closed):
 class LayerEntry(Closed):
     source: str
     """Source id."""
-    kind: Literal["vector", "raster"] = "vector"
+    kind: Literal["vector", "raster", "slope", "aspect", "classes", "class_share"] = "vector"
+    """slope (degrees) and aspect (degrees from north) are worked out from elevations in metres; classes are codes,
+    never averaged; class_share is the share of a cell that the codes in 'classes' cover."""
     where: str | None = None
     """Attribute filter, e.g. fclass = 'forest'."""
+    classes: tuple[float, ...] = ()
+    """Codes that class_share counts."""
+    level_degree: Annotated[float, Field(ge=0, le=90)] = 1.0
+    """Ground gentler than this has no aspect."""
 
 
 class HostEntry(Closed):
@@ -140,16 +146,51 @@ class ExclusionEntry(Closed):
     setback_m: float | None = None
     """Overrides the pack's setback; measured on the ground from the feature's edge."""
     limit: float | None = None
+    """Of raster rules: the largest (raster_above) or smallest (raster_below) value allowed."""
+    low: float | None = None
+    """Of ranges and aspects: lower end; aspects run clockwise from north, 315 to 45 is north."""
+    high: float | None = None
+    share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Of share rules: covered share above which a cell or feature is excluded."""
+    width_m: float | None = None
+    """Of vector_narrow: narrower parts of the features are excluded."""
     applies_to: tuple[str, ...] | None = None
     """Host types; leave out for the pack's own list."""
+    classes: tuple[str | int, ...] = ()
+    """Only features whose class_column holds one of these; for class rasters: codes."""
+    class_column: str = ""
+    setback_column: str = ""
+    """Column with road class, voltage, ... that the pack's table of setbacks (or 'setbacks') goes by."""
+    setbacks: dict[str, float] | None = None
+    """Setback by value of setback_column, e.g. { motorway = 30, trunk = 20 }."""
+    setbacks_from: dict[str, float] | None = None
+    """Setback from a number on, e.g. { 35 = 10, 154 = 15 } by kV."""
+    features_of: str = ""
+    """Of feature_share: layer whose features are judged by the share of them that this layer covers."""
+    known_within: str = ""
+    """Polygon layer within which this layer is complete; outside it the rule leaves land unknown."""
+    nodata: Literal["unknown", "eligible", "excluded"] = "unknown"
+    """What cells without a value are; anything but unknown needs nodata_reason."""
+    nodata_reason: str = ""
+    """Why; listed with the assumptions."""
+    kind: str | None = None
+    """Of a rule of the study's own: vector, vector_outside, vector_narrow, cell_share, cell_share_below, feature_share,
+    feature_share_below, raster_above, raster_below, raster_between, raster_outside, raster_classes,
+    raster_not_classes, aspect_between."""
     label_zh: str | None = None
     label_en: str | None = None
     document: str | None = None
+    clause: str | None = None
+    date: str | None = None
+    """Day of the document, YYYY-MM-DD."""
+    confidence: Literal["A", "B", "C"] | None = None
 
 
 class LandEntry(Closed):
     rules: str = "cn-2024"
-    """Rule pack in siting/rules."""
+    """Rule pack: a name that 'fengguang rules' lists, or the path of an own pack (.toml) relative to the study."""
+    province: Annotated[str, Field(pattern=r"^([0-9]{2}0000)?$")] = ""
+    """GB/T 2260 code of the province whose own versions of rules hold; empty: that of the district codes."""
     mapped_by: tuple[str, ...] = ()
     """Layers whose cover counts as mapped; all other land stays unknown."""
     co_use: tuple[tuple[str, str], ...] = ()
@@ -163,11 +204,47 @@ class CriterionEntry(Closed):
     id: Identifier
     label_zh: str
     label_en: str
-    weight: float
+    weight: float | None = None
+    """Weights add up to 1. Leave them out where [ahp] compares the criteria."""
     source: str
     """yield.<column>, candidate.<column>, distance:<layer> (km), distance:stations, raster:<layer>."""
-    worst: float
-    best: float
+    value: Literal["linear", "trapezoid", "logistic", "table"] = "linear"
+    """How the value becomes a utility of 0..1: linear from worst to best, or by corners, curve or points."""
+    worst: float | None = None
+    """linear: counts 0."""
+    best: float | None = None
+    """linear: counts 1; may be the smaller one."""
+    corners: tuple[float, float, float, float] | None = None
+    """trapezoid: 0 up to the first, 1 from the second to the third, 0 from the fourth."""
+    midpoint: float | None = None
+    """logistic: counts one half."""
+    steepness: float | None = None
+    """logistic: 1 by the value's unit; negative where less is better. From 0.1 to 0.9 it takes 4.39 / steepness."""
+    points: tuple[tuple[float, float], ...] = ()
+    """table: pairs of value and utility, straight lines between, constant beyond."""
+
+
+class AhpEntry(Closed):
+    """Weights from pairwise comparisons; a consistency ratio over 0.1 is refused."""
+
+    criteria: tuple[str, ...] = ()
+    """Order of the matrix; empty: that of the criteria."""
+    matrix: tuple[tuple[float, ...], ...] = ()
+    """Row i, column j: how many times as important i is as j (1/9 to 9)."""
+    comparisons: dict[str, float] = {}
+    """Instead of the matrix, every pair once: { "cost/station" = 3 }."""
+    source: str = ""
+    """Who compared, and when."""
+
+
+class StabilityEntry(Closed):
+    """How far the ranking is tested against changed weights."""
+
+    spread: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Every weight moves by up to this share."""
+    first: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Number of leading sites that are looked at."""
+    draws: Annotated[int, Field(ge=1, le=10_000)] = 500
 
 
 class WeatherEntry(Closed):
@@ -292,6 +369,8 @@ class StudyFile(Closed):
     hosts: tuple[HostEntry, ...]
     exclusions: tuple[ExclusionEntry, ...] = ()
     criteria: tuple[CriterionEntry, ...]
+    ahp: AhpEntry | None = None
+    stability: StabilityEntry = StabilityEntry()
     weather: tuple[WeatherEntry, ...] = ()
     wind: WindEntry = WindEntry()
     demand: DemandEntry | None = None

@@ -10,15 +10,17 @@ import pandas as pd
 
 from grid.contracts import Network
 from layers.contracts import Demand, FindingLog, RasterLayer, Region, VectorLayer, Weather
-from siting.contracts import LandResult, Rule, Sites, YieldResult
+from siting.contracts import LandResult, Sites, YieldResult
+from siting.rank_stability import Stability
 from study import records
-from study.check import pack_entries
 from study.pipeline import Results, Stage
+from study.rules import pack_digest, study_rules
 from study.schema import StudyFile
 from study.study_file import Study, resolve_path
 
 _WGS84 = "EPSG:4326"
 _LAYERS = ("layers",)
+_GROUND = ("layers", "siting/derived_layers.py", "siting/terrain.py", "siting/terrain_kernels.py")
 _SITING = ("layers", "siting")
 _GRID = ("layers", "grid")
 
@@ -141,6 +143,18 @@ def compute_ground(results: Results) -> Ground:
             from layers.raster import read_raster
 
             rasters.append(replace(read_raster(card, region.frame, log=results.log), id=name))
+        elif entry.kind != "vector":
+            from siting.derived_layers import derived_raster
+
+            derived = derived_raster(
+                card,
+                region.frame,
+                entry.kind,
+                classes=entry.classes,
+                level_degree=entry.level_degree,
+                log=results.log,
+            )
+            rasters.append(replace(derived, id=name))
         else:
             from layers.vector import read_vector
 
@@ -210,12 +224,6 @@ def compute_demand(results: Results) -> Demand | None:
 # --- siting -----------------------------------------------------------------------------------------------------
 
 
-def study_rules(study: Study) -> tuple[Rule, ...]:
-    from siting.rule_packs import load_rule_pack, rules_for_study
-
-    return rules_for_study(load_rule_pack(study.file.land.rules), pack_entries(study), file=study.shown_path)
-
-
 def compute_land(results: Results) -> LandResult:
     from siting.host_types import load_host_types
     from siting.land import evaluate_land
@@ -227,7 +235,7 @@ def compute_land(results: Results) -> LandResult:
         ground.rasters,
         records.host_layers(file),
         load_host_types(),
-        study_rules(results.study),
+        study_rules(results.study, results.get("region").districts["district_code"]),
         mapped_by=file.land.mapped_by,
         co_use=file.land.co_use,
         progress=results.progress,
@@ -305,6 +313,21 @@ def compute_scores(results: Results) -> pd.DataFrame:
     return score_candidates(results.get("criteria"), records.criteria(results.study.file))
 
 
+def compute_stability(results: Results) -> Stability:
+    """What changed weights would do to the ranking."""
+    from siting.rank_stability import stability_study
+
+    asked = results.study.file.stability
+    return stability_study(
+        results.get("criteria"),
+        records.criteria(results.study.file),
+        spread=asked.spread,
+        first=asked.first,
+        draws=asked.draws,
+        seed=results.study.file.study.seed,
+    )
+
+
 # --- grid -------------------------------------------------------------------------------------------------------
 
 
@@ -375,8 +398,9 @@ def _seed_and(*names: str) -> Callable[[Study], object]:
     return lambda study: [study.file.study.seed, study.file.study.code, inner(study)]
 
 
-def _criteria_without_weights(study: Study) -> object:
-    return [c.model_dump(mode="json", exclude={"weight"}) for c in study.file.criteria]
+def _criterion_sources(study: Study) -> object:
+    """What the criteria read; weights and value functions come later."""
+    return [(c.id, c.source) for c in study.file.criteria]
 
 
 def _network_config(study: Study) -> object:
@@ -420,7 +444,7 @@ STAGES: tuple[Stage, ...] = (
           _named(lambda f: (f.region.districts, f.region.facts)), compute_region),
     Stage("region_facts", "区域概况", "region facts", ("region",), _LAYERS, lambda s: [], _no_sources,
           compute_region_facts),
-    Stage("ground", "地面图层", "ground layers", ("region",), _LAYERS,
+    Stage("ground", "地面图层", "ground layers", ("region",), _GROUND,
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["land"], _slice("layers")(s)],
           _named(lambda f: [entry.source for entry in f.layers.values()]), compute_ground),
     Stage("weather", "气象", "weather", (), _LAYERS,
@@ -431,7 +455,7 @@ STAGES: tuple[Stage, ...] = (
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["demand"], _slice("demand")(s)],
           _named(lambda f: [f.demand.source] if f.demand else []), compute_demand),
     Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground"), _SITING,
-          lambda s: [s.file.land.rules, s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
+          lambda s: [s.file.land.rules, pack_digest(s), s.file.land.province, s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
           _no_sources, compute_land),
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
@@ -449,8 +473,11 @@ STAGES: tuple[Stage, ...] = (
     Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_connections)),
     Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
-          _criteria_without_weights, _no_sources, compute_criteria),
-    Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria"), _no_sources, compute_scores),
+          _criterion_sources, _no_sources, compute_criteria),
+    Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria", "ahp"), _no_sources,
+          compute_scores),
+    Stage("stability", "排序稳健性", "rank stability", ("criteria",), _SITING,
+          _seed_and("criteria", "ahp", "stability"), _no_sources, compute_stability),
     Stage("upgrades", "电网措施", "grid measures", ("network", "hosting", "connections"), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_upgrades)),
     Stage("verdicts", "接纳结论", "verdicts",

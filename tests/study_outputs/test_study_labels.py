@@ -13,9 +13,10 @@ import study.labels
 from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
+from siting.contracts import SENSITIVITY, STABILITY
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 
-CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES)
+CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY)
 OWN_TABLES = {"assumptions", "sources", "definitions"}
 FOLDER = Path(study.labels.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -22,6 +22,7 @@ from study.new import new_study
 TABLES = (
     "substations.csv", "targets.csv", "upgrades.csv", "land/states.csv", "land/waterfall.csv", "loadflow/cases.csv",
     "loadflow/buses.csv", "loadflow/branches.csv", "loadflow/n_1.csv", "loadflow/hosting.csv",
+    "scores/criteria.csv", "scores/rank_stability.csv", "scores/weight_changes.csv", "scores/sensitivity.csv",
 )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def test_a_changed_weight_recomputes_only_scores_and_verdicts(study_path: Path, 
     before = latest(first)
     fengguang("run", with_changed_weights(study_path, tmp_path), "--root", first)
     manifest = read_manifest(latest(first))
-    assert {s.name for s in manifest.stages if not s.from_cache} == {"scores", "verdicts"}
+    assert {s.name for s in manifest.stages if not s.from_cache} == {"scores", "stability", "verdicts"}
     assert latest(first) != before
     assert verify_run(before) == []
 
