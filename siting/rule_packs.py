@@ -301,15 +301,6 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def nodata_assumptions(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:
-    """(rule id, words) for every rule that takes missing values as known: they belong in the list of assumptions."""
-    return tuple(
-        (rule.id, f"missing values count as {rule.nodata}: {rule.nodata_reason}")
-        for rule in rules
-        if rule.nodata != "unknown"
-    )
-
-
 def changed_figures(before: PackRule, after: PackRule) -> tuple[str, ...]:
     """Names of what differs between two versions of a rule, documents included, in the order of the record."""
     names = [f.name for f in dataclasses.fields(PackRule) if f.name not in ("overrides", "province")]
