@@ -30,10 +30,15 @@ MOST_SHOWN = 50
 
 def accept(case: BusBranch) -> BusBranch:
     """Return ``case`` validated, or raise :class:`InputError` with every fault of its content."""
+    refuse_faults(case)
+    return case.validate()
+
+
+def refuse_faults(case: BusBranch) -> None:
+    """Raise :class:`InputError` with every fault of the content; the promised types are not checked again."""
     findings = case_findings(case)
     if findings:
         raise InputError(findings)
-    return case.validate()
 
 
 def case_findings(case: BusBranch) -> list[Finding]:
@@ -50,6 +55,7 @@ def case_findings(case: BusBranch) -> list[Finding]:
         for name, promise in table.columns.items():
             findings += _limited(_column_findings(case, attribute, table, frame, name, promise))
     findings += _unknown_buses(case)
+    findings += _limited(_missing_set_points(case))
     return findings
 
 
@@ -108,6 +114,14 @@ def _column_findings(
     for rule, message, mask in faults:
         for k in np.flatnonzero(mask):
             yield _finding(case, rule, attribute, f"{ids.iloc[k]}, {name}", str(values.iloc[k]), message)
+
+
+def _missing_set_points(case: BusBranch) -> Iterator[Finding]:
+    generators = case.generators
+    holds = (generators["control"] == "voltage") & generators["in_service"].astype(bool)
+    for row in generators[holds & ~(generators["vm_pu"] > 0)].to_dict("records"):
+        message = "A generator that holds the voltage needs a set point above 0."
+        yield _finding(case, "set_point", "generators", f"{row['generator_id']}, vm_pu", str(row["vm_pu"]), message)
 
 
 def _unknown_buses(case: BusBranch) -> list[Finding]:

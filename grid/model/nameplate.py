@@ -73,9 +73,7 @@ def nameplate_no_load(y_pu: Complexes, sn_mva: Floats, base_mva: float) -> tuple
     return np.asarray(y_mva.real * 1000), np.asarray(np.where(y_mva.imag > 0, -1.0, 1.0) * i0)
 
 
-def pair_impedances_pu(
-    vk_percent: Floats, vkr_percent: Floats, pair_base_mva: Floats, base_mva: float
-) -> Complexes:
+def pair_impedances_pu(vk_percent: Floats, vkr_percent: Floats, pair_base_mva: Floats, base_mva: float) -> Complexes:
     """Impedances of the pairs 12, 23, 31 of three-winding units on ``base_mva``.
 
     Parameters
