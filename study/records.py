@@ -118,7 +118,25 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *weights, *speed, *split)
+    return (*own, *shares, *_missing_values(file), *weights, *speed, *split)
+
+
+def _missing_values(file: StudyFile) -> list[Assumption]:
+    """Rules that take cells without a value as known, with the study's reason."""
+    words = {"eligible": ("可用", "eligible"), "excluded": ("排除", "excluded")}
+    return [
+        Assumption(
+            f"nodata_{e.rule}_{e.layer}",
+            e.layer,
+            f"规则 {e.rule} 将图层 {e.layer} 的缺测栅格视为{words[e.nodata][0]}",
+            f"rule {e.rule} takes cells of layer {e.layer} without a value as {words[e.nodata][1]}",
+            e.nodata,
+            e.nodata_reason,
+            "C",
+        )
+        for e in file.exclusions
+        if e.nodata != "unknown"
+    ]
 
 
 def plain_pinyin(name: str) -> str:
