@@ -7,7 +7,7 @@ of wind it is AC; ``grid_capacity_mw`` is always AC at the connection point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import geopandas as gpd
@@ -17,6 +17,7 @@ import pandas as pd
 
 from layers.contracts import Origin
 from layers.frame import Frame
+from layers.mask_store import MaskStore
 from layers.tables import Table, column
 from siting.value_functions import Linear, ValueFunction
 
@@ -55,6 +56,14 @@ class HostType:
     """Patches with a gap of at most this width (dikes, tracks) form one site."""
     abbreviation: str = ""
     """Middle part of a candidate id; the host type id where empty."""
+    geometry: Literal["polygon", "line"] = "polygon"
+    """What its layers hold; lines are widened to strips of ``strip_width_m``."""
+    strip_width_m: float = 0.0
+    """Width of the strip along a line; 0 for polygons."""
+    attributes: str = ""
+    """Attributes that its layers should carry, separated by blanks, e.g. 'class height_m'."""
+    co_use: str = ""
+    """Host types it may share land with where a study says so, separated by blanks."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,8 @@ class HostLayer:
     host_type: str
     layer: str
     area_share: float = 1.0
+    share_column: str = ""
+    """Column of the layer with a share of each feature, by which ``area_share`` is multiplied."""
 
 
 RuleKind = Literal[
@@ -200,17 +211,58 @@ WATERFALL = Table(
 )
 
 
+STATES_BY_DISTRICT = Table(
+    "land_states_by_district",
+    "The same for each district; districts add up to the region.",
+    {
+        "district_code": column(str, "", "district; border cells count with the nearest one"),
+        **STATES.columns,
+        "region_km2": column(float, "km2", "geodesic area of the district on the frame", ge=0),
+    },
+)
+
+WATERFALL_BY_DISTRICT = Table(
+    "waterfall_by_district",
+    "What each rule costs a host type, in the region (empty district code) and in each district.",
+    {
+        "district_code": column(str, "", "district; empty: the whole region"),
+        **WATERFALL.columns,
+        "regained_km2": column(
+            float,
+            "km2",
+            "becomes eligible if this rule alone is dropped: sole_km2 and what only it leaves unknown",
+            ge=0,
+        ),
+    },
+)
+
+CO_USED_LAND = Table(
+    "co_used_land",
+    "Land that two host types own together, by declared co-use.",
+    {
+        "host_type": column(str, "", "host type named first in the declaration"),
+        "guest": column(str, "", "host type named second"),
+        "shared_km2": column(float, "km2", "land owned by both", ge=0),
+    },
+)
+
+
 @dataclass(frozen=True)
 class HostLand:
-    """Sub-cell masks (uint16, 16 sub-cells a cell) of one host type. ``owned`` masks of different host types are
-    disjoint unless the co-use is declared; ``owned`` is a part of ``eligible``; ``eligible & unknown == 0``."""
+    """Sub-cell masks (uint16, 16 sub-cells a cell) of one host type, arrays or stores. ``owned`` masks of different
+    host types are disjoint unless the co-use is declared; ``owned`` is a part of ``eligible``;
+    ``eligible & unknown == 0``."""
 
     host_type: str
-    eligible: npt.NDArray[np.uint16]
-    unknown: npt.NDArray[np.uint16]
-    owned: npt.NDArray[np.uint16]
+    eligible: npt.NDArray[np.uint16] | MaskStore
+    unknown: npt.NDArray[np.uint16] | MaskStore
+    owned: npt.NDArray[np.uint16] | MaskStore
     origin: Origin = Origin.ASSUMED
     """How the host layers came to be; the weakest origin where several layers carry the type."""
+    reasons: MaskStore | None = None
+    """Per cell, bit j is set where rule ``rules[j]`` excludes host land of the cell; uint16, uint32 or uint64."""
+    rules: tuple[str, ...] = ()
+    """Ids of the rules that concern the host type, in order."""
 
 
 @dataclass(frozen=True)
@@ -223,6 +275,12 @@ class LandResult:
     """Follows :data:`STATES`."""
     waterfall: pd.DataFrame
     """Follows :data:`WATERFALL`."""
+    states_by_district: pd.DataFrame = field(default_factory=STATES_BY_DISTRICT.empty)
+    """Follows :data:`STATES_BY_DISTRICT`."""
+    waterfall_by_district: pd.DataFrame = field(default_factory=WATERFALL_BY_DISTRICT.empty)
+    """Follows :data:`WATERFALL_BY_DISTRICT`."""
+    co_used: pd.DataFrame = field(default_factory=CO_USED_LAND.empty)
+    """Follows :data:`CO_USED_LAND`."""
 
     def land(self, host_type: str) -> HostLand:
         return next(land for land in self.lands if land.host_type == host_type)
@@ -254,10 +312,51 @@ REMAINDER = Table(
     "Eligible, owned land that is in no site, and why.",
     {
         "host_type": column(str, "", "host type id"),
-        "reason": column(str, "", "too_small, too_narrow, fringe (cell less than half covered)"),
+        "reason": column(str, "", "too_small, too_narrow, fringe (cell less than half covered), too_few_turbines"),
         "area_km2": column(float, "km2", "geodesic area", ge=0),
     },
 )
+
+
+TURBINES = Table(
+    "turbines",
+    "Positions of the turbines of wind sites.",
+    {
+        "turbine_id": column(str, "", "candidate and number from the north", unique=True),
+        "candidate_id": column(str, "", "site"),
+        "lon": column(float, "degree", "WGS-84", ge=-180, le=180),
+        "lat": column(float, "degree", "WGS-84", ge=-90, le=90),
+        "x_m": column(float, "m", "easting in the frame's CRS"),
+        "y_m": column(float, "m", "northing in the frame's CRS"),
+    },
+)
+
+SITE_ATTRIBUTES = Table(
+    "site_attributes",
+    "What is known of the shape and the place of each candidate; NaN or empty where no layer tells.",
+    {
+        "candidate_id": column(str, "", "candidate", unique=True),
+        "compactness": column(float, "1", "Polsby-Popper: 4 pi area / perimeter^2 of the outline", ge=0, le=1.0001),
+        "mean_slope_deg": column(float, "degree", "mean of the slope raster", nullable=True, ge=0, le=90),
+        "township": column(str, "", "township of the representative point"),
+        "road_km": column(float, "km", "to the nearest road, 0 where one crosses", nullable=True, ge=0),
+        "line_km": column(float, "km", "to the nearest power line", nullable=True, ge=0),
+        "station_km": column(float, "km", "to the nearest station", nullable=True, ge=0),
+        "supply_area": column(str, "", "station in whose supply area the representative point lies"),
+        "turbine_count": column(float, "", "turbines; 0 for PV", ge=0),
+        "shared_share": column(float, "1", "share of the host area that another host type uses too", ge=0, le=1.0001),
+        "co_use_yield_factor": column(float, "1", "yield left by co-use, mean of the site", gt=0, le=1.5),
+        "roof_count": column(float, "", "mapped footprints; NaN where none is mapped", nullable=True, ge=0),
+        "pitched_share": column(float, "1", "share of the footprint area under pitched roofs", nullable=True, ge=0),
+        "shading_loss_share": column(
+            float, "1", "light lost to taller neighbours, area mean of roofs of known height", nullable=True, ge=0
+        ),
+    },
+)
+
+
+def _no_turbines() -> pd.DataFrame:
+    return TURBINES.empty()
 
 
 @dataclass(frozen=True)
@@ -266,6 +365,10 @@ class Sites:
 
     candidates: gpd.GeoDataFrame
     remainder: pd.DataFrame
+    turbines: pd.DataFrame = field(default_factory=_no_turbines)
+    """Follows :data:`TURBINES`; sorted by id."""
+    co_use: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["shared_share", "co_use_yield_factor"]))
+    """``shared_share`` and ``co_use_yield_factor`` of the candidates that share land, by candidate id."""
 
 
 YIELDS = Table(

@@ -20,7 +20,9 @@ from siting.contracts import HostType
 HOST_TYPES_FILE = Path(__file__).parent / "technologies" / "host_types.csv"
 _SHOWN = "siting/technologies/host_types.csv"
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(HostType))
+_FIELDS = dataclasses.fields(HostType)
+_COLUMNS = tuple(field.name for field in _FIELDS)
+_OPTIONAL = {field.name: field.default for field in _FIELDS if field.default is not dataclasses.MISSING}
 _NUMBERS = {
     "density_mw_per_km2": (0.0, 1000.0),
     "density_low_mw_per_km2": (0.0, 1000.0),
@@ -30,6 +32,7 @@ _NUMBERS = {
     "min_width_m": (0.0, 1e5),
     "max_capacity_mw": (0.0, 1e6),
     "group_distance_m": (0.0, 5000.0),
+    "strip_width_m": (0.0, 500.0),
     "ledger_priority": (0.0, 1e6),
 }
 _ABOVE_ZERO = ("density_mw_per_km2", "density_low_mw_per_km2", "usable_share", "max_capacity_mw")
@@ -37,8 +40,9 @@ _CHOICES = {
     "kind": ("roof", "ground", "wind"),
     "density_basis": ("dc gross", "dc net", "ac gross", "ac net"),
     "confidence": ("A", "B", "C"),
+    "geometry": ("polygon", "line"),
 }
-_MAY_BE_EMPTY = ("pv_variant",)
+_MAY_BE_EMPTY = ("pv_variant", *_OPTIONAL)
 
 
 def nearest_key(value: str, known: Iterable[str]) -> str:
@@ -58,7 +62,8 @@ def load_host_types(path: Path = HOST_TYPES_FILE) -> tuple[HostType, ...]:
     Parameters
     ----------
     path : Path
-        CSV file with one column for each field of :class:`HostType`; by default the one of the program.
+        CSV file with one column for each field of :class:`HostType`; those with a default may be left out or empty.
+        By default the one of the program.
 
     Raises
     ------
@@ -76,6 +81,7 @@ def load_host_types(path: Path = HOST_TYPES_FILE) -> tuple[HostType, ...]:
             raise InputError(findings)
         rows = [_row(shown, line, number, findings) for number, line in enumerate(reader, start=2)]
     _check_unique(shown, rows, findings)
+    _check_co_use(shown, rows, findings)
     if findings:
         raise InputError(sorted(findings))
     return tuple(HostType(**row) for row in rows)
@@ -110,7 +116,7 @@ def _check_header(shown: str, found: Sequence[str]) -> list[Finding]:
     missing = [
         _finding(shown, "column_missing", "header", name, f"Column {name!r} is missing.", "Add the column.")
         for name in _COLUMNS
-        if name not in found
+        if name not in found and name not in _OPTIONAL
     ]
     unknown = [
         _finding(shown, "column_unknown", "header", name, f"Unknown column {name!r}.", nearest_key(name, _COLUMNS))
@@ -126,7 +132,9 @@ def _row(shown: str, line: dict[str, str], number: int, findings: list[Finding])
         text, item = (line.get(name) or "").strip(), f"row {number}, {name}"
         if not text and name not in _MAY_BE_EMPTY:
             findings.append(_finding(shown, "value_missing", item, text, "The cell is empty.", "State a value."))
-        if name in _NUMBERS:
+        if not text and name in _OPTIONAL:
+            row[name] = _OPTIONAL[name]
+        elif name in _NUMBERS:
             row[name] = _number(shown, name, text, item, findings)
         else:
             row[name] = text
@@ -163,6 +171,10 @@ def _check_row(shown: str, row: dict[str, Any], number: int, findings: list[Find
     if bool(row["pv_variant"]) != is_pv:
         message, remedy = "PV needs a pv_variant and wind has none.", "Name a row of pv_variants.csv, or leave empty."
         findings.append(_finding(shown, "pv_variant", f"row {number}", row["pv_variant"], message, remedy))
+    if (row["geometry"] == "line") != (row["strip_width_m"] > 0):
+        message, remedy = "Lines have a strip width and polygons have none.", "Correct geometry or strip_width_m."
+        item = f"row {number}, strip_width_m"
+        findings.append(_finding(shown, "strip_width", item, row["strip_width_m"], message, remedy))
     if row["colour"] and not re.fullmatch(r"#[0-9a-f]{6}", row["colour"]):
         message, remedy = "Not a colour.", "Write #rrggbb in small letters."
         findings.append(_finding(shown, "colour", f"row {number}, colour", row["colour"], message, remedy))
@@ -176,3 +188,12 @@ def _check_unique(shown: str, rows: list[dict[str, Any]], findings: list[Finding
                 item = f"row {number}, {name}"
                 findings.append(_finding(shown, "repeated", item, row[name], "Used twice.", "Change one."))
             seen.add(row[name])
+
+
+def _check_co_use(shown: str, rows: list[dict[str, Any]], findings: list[Finding]) -> None:
+    known = [row["host_type"] for row in rows]
+    for number, row in enumerate(rows, start=2):
+        for name in row["co_use"].split():
+            if name not in known:
+                item, message = f"row {number}, co_use", f"There is no host type {name!r}."
+                findings.append(_finding(shown, "co_use", item, name, message, nearest_key(name, known)))

@@ -1,4 +1,4 @@
-"""Patches of raster cells: how wide, how connected, how cut. Pure array functions; cells are booleans or lists.
+"""Patches of raster cells: how wide, how connected. Read strip by strip, with the same result for any strip height.
 
 ::
 
@@ -7,31 +7,120 @@
     patch       cells that touch at an edge or corner (8 neighbours), and patches with a narrow gap between them
     fringe      cells less than half owned: they join the patch they touch, or are left over
 
-Everything is worked out on the whole frame, never tile by tile, so that no site depends on a tile's border.
+Strips see their neighbours' rows as far as a disk reaches, and patches are joined over all strips, so that no site
+depends on a strip's border. What is kept in memory are runs (:mod:`siting.runs`), never the frame.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
-from scipy.sparse import csgraph
+from scipy import ndimage
+
+from siting.runs import Floats, Runs, label_runs, strip_runs
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+Covers = tuple[npt.NDArray[np.uint8], Floats, Floats]
+"""Owned sub-cells, sub-cells of host area, and the same weighted for co-use, of the cells of a strip."""
 
 HALF_COVERED = 8
 """Sub-cells of 16 from which a cell is core."""
 
+STRIP_CELLS = 2_000_000
+
 _CORNER = math.sqrt(2) - 1
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 _NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
-_FULLNESS = 0.98
+
+
+@dataclass(frozen=True)
+class CoverSource:
+    """Where the cover of a host type is read: ``read(row0, row1)`` gives :data:`Covers` of these rows."""
+
+    shape: tuple[int, int]
+    read: Callable[[int, int], Covers]
+    sub_m2: Floats
+    """Area of a sub-cell, one value a row of the frame."""
+
+    def strips(self, strip_rows: int | None = None) -> Iterator[tuple[int, int]]:
+        """(first row, last row + 1) of the strips."""
+        step = strip_rows or max(64, STRIP_CELLS // self.shape[1] // 64 * 64)
+        for row0 in range(0, self.shape[0], step):
+            yield row0, min(row0 + step, self.shape[0])
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Runs of all patches that are wide enough, of any size, with their fringe (``site`` is the patch), and the land
+    that is in none, by reason [m2]."""
+
+    runs: Runs
+    rest: dict[str, float]
+
+
+def covered_runs(source: CoverSource, strip_rows: int | None = None) -> Runs:
+    """All covered cells."""
+    parts = []
+    for row0, row1 in source.strips(strip_rows):
+        cover, host, power = source.read(row0, row1)
+        parts.append(strip_runs(row0, cover > 0, cover, host, power, source.sub_m2))
+    return Runs.together(parts, source.sub_m2)
+
+
+def find_patches(source: CoverSource, cells_across: int, gap_cells: float, strip_rows: int | None = None) -> Patches:
+    """Patches at least ``cells_across`` cells wide, joined over gaps of at most ``gap_cells``, with their fringe.
+
+    Parameters
+    ----------
+    source : CoverSource
+    cells_across : int
+        See :func:`wide_cells`.
+    gap_cells : float
+        See :func:`siting.runs.label_runs`.
+    strip_rows : int, optional
+        Rows worked on at a time. It bounds the memory and never changes a bit.
+    """
+    halo = reach_rows(cells_across)
+    wide_parts, fringe_parts = [], []
+    narrow = np.zeros(source.shape[0], np.int64)
+    for row0, row1 in source.strips(strip_rows):
+        top, bottom = max(0, row0 - halo), min(source.shape[0], row1 + halo)
+        covers = source.read(top, bottom)
+        if not covers[0].any():
+            continue
+        core = covers[0] >= HALF_COVERED
+        mine = slice(row0 - top, row1 - top)
+        kept = wide_cells(core, cells_across)[mine]
+        core = core[mine]
+        cover, host, power = _part(covers, mine)
+        wide_parts.append(strip_runs(row0, kept, cover, host, power, source.sub_m2))
+        fringe_parts.append(strip_runs(row0, (cover > 0) & ~core, cover, host, power, source.sub_m2))
+        narrow[row0:row1] = np.where(core & ~kept, cover, np.uint8(0)).sum(axis=1, dtype=np.int64)
+    wide, fringe = (Runs.together(parts, source.sub_m2) for parts in (wide_parts, fringe_parts))
+    wide = wide.with_site(label_runs(wide, gap_cells))
+    joined, lost = join_fringe(wide, fringe)
+    rest = {"fringe": float(lost.land_m2.sum()), "too_narrow": float((narrow * source.sub_m2).sum())}
+    return Patches(Runs.together([wide, joined], source.sub_m2), rest)
+
+
+def _part(covers: Covers, rows: slice) -> Covers:
+    cover, host, power = covers
+    chosen = host[rows]
+    return cover[rows], chosen, chosen if power is host else power[rows]
+
+
+def reach_rows(cells_across: int) -> int:
+    """Rows beyond a strip that :func:`wide_cells` must see for the strip's own rows to be right."""
+    return 0 if cells_across <= 1 else cells_across - 1 + _stub_cells(cells_across)
+
+
+def _stub_cells(cells_across: int) -> int:
+    return math.ceil(_CORNER * cells_across / 2) if cells_across > 3 else 0
 
 
 def wide_cells(core: Bools, cells_across: int) -> Bools:
@@ -62,7 +151,7 @@ def wide_cells(core: Bools, cells_across: int) -> Bools:
         for column in range(first, first + length):
             opened[line : line + height, column : column + width] |= fits
     opened = opened[pad:-pad, pad:-pad]
-    steps = math.ceil(_CORNER * cells_across / 2) if cells_across > 3 else 0
+    steps = _stub_cells(cells_across)
     if steps:
         opened = ndimage.binary_dilation(opened, _EIGHT_NEIGHBOURS, iterations=steps, mask=core)
     return np.asarray(opened & core)
@@ -88,141 +177,29 @@ def _all_of_run(cells: Bools, length: int) -> Bools:
     return result
 
 
-def label_patches(core: Bools, gap_cells: float) -> tuple[Ints, Ints, Ints]:
-    """Rows, columns and patch numbers (from 0) of the core cells, in row-major order.
+def join_fringe(patches: Runs, fringe: Runs) -> tuple[Runs, Runs]:
+    """Fringe cells that touch a patch, with the patch they join as ``site``, and those that touch none.
 
-    Cells that touch belong together, and so do cells with a gap of at most ``gap_cells`` between their edges
-    (in any direction: ``hypot(max(|dr| - 1, 0), max(|dc| - 1, 0))``). Numbers follow the first cell of each patch.
+    Neighbours across an edge come before those across a corner, west before east before north before south.
     """
-    reach = math.floor(gap_cells + 1e-9) + 1
-    labels, count = ndimage.label(np.pad(core, reach), _EIGHT_NEIGHBOURS)
-    row, col = np.nonzero(labels)
-    number = np.arange(count)  # labels run in the order of their first cells already
-    if gap_cells > 0 and count > 1:
-        group = _joined(labels, row, col, count, gap_cells)
-        _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-        number = np.argsort(np.argsort(first))[inverse.ravel()]
-    return row - reach, col - reach, number[labels[row, col] - 1]
-
-
-def _joined(labels: npt.NDArray[np.int32], row: Ints, col: Ints, count: int, gap_cells: float) -> Ints:
-    """Group of each label; labels with a narrow gap between any of their cells share a group."""
-    rim = ~ndimage.binary_erosion(labels > 0, _EIGHT_NEIGHBOURS)[row, col]
-    row, col = row[rim], col[rim]
-    here = labels[row, col]
-    pairs = [np.zeros((0, 2), np.int64)]
-    for d_row, d_col in _offsets(gap_cells):
-        there = labels[row + d_row, col + d_col]
-        meets = (there > 0) & (there != here)
-        if meets.any():
-            pairs.append(np.unique(np.stack([here[meets], there[meets]], axis=1).astype(np.int64) - 1, axis=0))
-    a, b = np.concatenate(pairs).T
-    graph = sparse.coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
-    return np.asarray(csgraph.connected_components(graph, directed=False)[1], np.int64)
-
-
-def _offsets(gap_cells: float) -> Iterator[tuple[int, int]]:
-    """One of each pair of opposite steps between cells with at most that gap, beyond the neighbours."""
-    reach = math.floor(gap_cells + 1e-9) + 1
-    for d_row in range(0, reach + 1):
-        for d_col in range(-reach if d_row else 2, reach + 1):
-            gap = math.hypot(max(d_row - 1, 0), max(abs(d_col) - 1, 0))
-            if 0 < gap <= gap_cells + 1e-9:
-                yield d_row, d_col
-
-
-def join_fringe(cover: npt.NDArray[np.uint8], row: Ints, col: Ints, site: Ints) -> tuple[Ints, Ints, Ints]:
-    """Fringe cells (0 < cover < half) that touch a site's cell, with the site they join.
-
-    Parameters
-    ----------
-    cover : ndarray of uint8, shape (h, w)
-        Owned sub-cells, 0 to 16.
-    row, col, site
-        Cells of the sites.
-
-    Returns
-    -------
-    row, col, site of the fringe cells, in row-major order. Neighbours across an edge come before those across a
-    corner, west before east before north before south.
-    """
-    taken = np.zeros((cover.shape[0] + 2, cover.shape[1] + 2), np.int32)
-    taken[row + 1, col + 1] = site + 1
-    f_row, f_col = np.nonzero((cover > 0) & (cover < HALF_COVERED))
-    found = np.zeros(len(f_row), np.int64)
+    cells = fringe.cells()
+    site = np.full(len(cells), -1, np.int64)
     for d_row, d_col in _NEIGHBOURS:
-        found = np.where(found > 0, found, taken[f_row + 1 + d_row, f_col + 1 + d_col])
-    joins = found > 0
-    return f_row[joins], f_col[joins], found[joins] - 1
+        at = patches.find(cells.row + d_row, cells.col + d_col)
+        met = (site < 0) & (at >= 0)
+        site[met] = patches.site[at[met]]
+    joins = site >= 0
+    return cells.with_site(site).take(joins), cells.take(~joins)
 
 
-def unique_rows(*columns: Ints) -> tuple[tuple[Ints, ...], Ints]:
+def unique_rows(*columns: npt.NDArray[np.signedinteger]) -> tuple[tuple[Ints, ...], Ints]:
     """Distinct rows of a table of whole numbers in lexical order, column by column, and the number of each row.
 
     The rows are packed into one number first, which sorts many times faster than rows.
     """
     low = [int(column.min(initial=0)) for column in columns]
     size = [int(column.max(initial=0)) - least + 1 for column, least in zip(columns, low, strict=True)]
-    packed = np.ravel_multi_index([column - least for column, least in zip(columns, low, strict=True)], size)
-    distinct, number = np.unique(packed, return_inverse=True)
+    shifted = [column.astype(np.int64) - least for column, least in zip(columns, low, strict=True)]
+    distinct, number = np.unique(np.ravel_multi_index(shifted, size), return_inverse=True)
     rows = np.unravel_index(distinct, size)
     return tuple(row.astype(np.int64) + least for row, least in zip(rows, low, strict=True)), number.ravel()
-
-
-@dataclass(frozen=True)
-class Cells:
-    """Cells of one host type that belong to sites: row, column, owned area [m2], site number from 0."""
-
-    row: Ints
-    col: Ints
-    area_m2: Floats
-    site: Ints
-
-    @classmethod
-    def none(cls) -> Cells:
-        nothing = np.zeros(0, np.int64)
-        return cls(nothing, nothing, np.zeros(0), nothing)
-
-    @property
-    def count(self) -> int:
-        """Number of sites."""
-        return int(self.site.max()) + 1 if len(self.site) else 0
-
-    def total(self, values: Floats) -> Floats:
-        """Sum of ``values`` (one a cell) for each site."""
-        return np.asarray(np.bincount(self.site, values, minlength=self.count), np.float64)
-
-
-def cut_large(cells: Cells, largest_m2: float) -> Cells:
-    """Sites above ``largest_m2`` are cut across their long axis, in about equal parts, until none is above it.
-
-    A part of one cell is never cut. Parts are numbered in the order of the sites, along the axis.
-    """
-    order = np.argsort(cells.site, kind="stable")
-    starts = np.flatnonzero(np.diff(cells.site[order], prepend=-1))
-    site = np.zeros(len(cells.site), np.int64)
-    number = 0
-    for members in np.split(order, starts)[1:]:
-        for part in _parts(members, cells, largest_m2):
-            site[part] = number
-            number += 1
-    return Cells(cells.row, cells.col, cells.area_m2, site)
-
-
-def _parts(members: Ints, cells: Cells, largest_m2: float) -> list[Ints]:
-    total = float(cells.area_m2[members].sum())
-    if total <= largest_m2 or len(members) < 2:
-        return [members]
-    pieces = max(2, math.ceil(total / (_FULLNESS * largest_m2)))  # whole cells never divide evenly
-    ordered = members[_along_axis(cells.row[members], cells.col[members])]
-    reached = np.cumsum(cells.area_m2[ordered])
-    cut = int(np.argmin(np.abs(reached - total * (pieces // 2) / pieces))) + 1
-    cut = min(cut, len(ordered) - 1)
-    return [*_parts(ordered[:cut], cells, largest_m2), *_parts(ordered[cut:], cells, largest_m2)]
-
-
-def _along_axis(row: Ints, col: Ints) -> npt.NDArray[np.intp]:
-    """Order of the cells along their long axis, from its western (or northern) end."""
-    x, y = col - col.mean(), row - row.mean()
-    angle = 0.5 * math.atan2(2 * float(x @ y), float(x @ x) - float(y @ y))
-    return np.lexsort((row, col, np.round(x * math.cos(angle) + y * math.sin(angle), 6)))

@@ -1,14 +1,16 @@
 """From owned land to candidate sites: contiguous, wide and large enough, cut below a maximum size, with stable ids.
 
 Ground and wind hosts form sites from cells that are at least half covered; patches with a gap of at most the host
-type's ``group_distance_m`` belong together (see :mod:`siting.patches`). Roofs are gathered by block, district and host
-type, because a village's roofs are one project to the network. Whatever is in no site is in the remainder, by reason:
-sites + remainder = ledger.
+type's ``group_distance_m`` belong together (see :mod:`siting.patches`). Wind sites have the turbines that stand on
+them (:mod:`siting.turbine_layout`). Roofs are gathered by block, district and host type, because a village's roofs are
+one project to the network. Sites above the host type's greatest size are cut (:mod:`siting.site_cuts`). Whatever is in
+no site is in the remainder, by reason: sites + remainder = ledger.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import geopandas as gpd
 import numpy as np
@@ -16,20 +18,53 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from layers.contracts import Finding, InputError, Region
+from layers.contracts import Region, VectorLayer
 from layers.frame import Frame
+from layers.mask_store import MaskStore, strips_of
 from layers.submask import SUBCELLS
-from siting.contracts import CANDIDATES, REMAINDER, HostLand, HostLayer, HostType, LandResult, Sites
-from siting.patches import HALF_COVERED, Cells, cut_large, join_fringe, label_patches, unique_rows, wide_cells
+from siting.co_use import co_use_factors
+from siting.contracts import CANDIDATES, REMAINDER, TURBINES, HostLayer, HostType, LandResult, Sites
+from siting.host_cover import cover_source
+from siting.ledger import may_share
+from siting.patches import CoverSource, covered_runs, find_patches, unique_rows
+from siting.runs import Floats, Runs
+from siting.site_cuts import Lattice, cut_large
 from siting.site_labels import numbered_names, stable_ids
-from siting.site_outlines import block_outlines, cell_outlines, inner_points
+from siting.site_outlines import block_outlines, cell_outlines, centre_cells, inner_points
 from siting.technology_tables import TechnologyTables, load_technology_tables
+from siting.turbine_layout import Spacing, Turbines, place_turbines, spacing_rule
 from siting.yields import grid_share
 
-Ints = npt.NDArray[np.int64]
+Longs = npt.NDArray[np.int64]
 
 _ANCHOR_M = 250.0
+_PART_ANCHOR_M = 1000.0
 _M2_PER_KM2 = 1e6
+_STRIP_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the sites of a study are made with, beside land and host types."""
+
+    study_code: str
+    block_km: float
+    tables: TechnologyTables
+    co_use: Sequence[tuple[str, str]]
+    prevailing_from_deg: float | None
+    strip_rows: int | None
+
+
+@dataclass(frozen=True)
+class HostSites:
+    """Runs of the sites of one host type, what is left over [m2 of land], and the turbines of wind sites."""
+
+    runs: Runs
+    rest: dict[str, float]
+    turbines: Turbines | None = None
+    rated_mw: float = 0.0
+    cut: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    """Whether a site is a part of a larger one."""
 
 
 def delineate_sites(
@@ -41,33 +76,46 @@ def delineate_sites(
     block_km: float = 15.0,
     study_code: str,
     tables: TechnologyTables | None = None,
+    layers: Sequence[VectorLayer] = (),
+    co_use: Sequence[tuple[str, str]] = (),
+    prevailing_from_deg: float | None = None,
+    strip_rows: int | None = None,
 ) -> Sites:
     """Candidates of all host types of a study.
 
     Parameters
     ----------
     land, region
-        Ledger and region on one frame.
+        Ledger and region on one frame. The masks of the ledger may be arrays or stores; they are read in strips.
     host_types, host_layers
-        What the land is; all layers of one host type must state the same ``area_share``.
+        What the land is.
     block_km
         Side of the blocks that roofs are gathered by; the lattice is that of the CRS, not of the region.
     study_code
         Prefix of the ids.
     tables
-        Technology data, for the DC/AC ratio of each host type's PV variant; by default the program's own.
+        Technology data, for the DC/AC ratio of PV variants and the size of turbines; by default the program's own.
+    layers
+        The host layers themselves; needed where layers of one host type state different shares of host area.
+    co_use
+        Pairs of host types that the study lets share land; what is left to each is in ``co_use.csv``.
+    prevailing_from_deg
+        Where the prevailing wind comes from, clockwise from north; by default what ``turbine_spacing.csv`` states.
+    strip_rows
+        Rows read at a time. It bounds the memory and never changes a bit.
 
     Returns
     -------
     Sites
-        Sorted by id. ``area_m2`` is host area: owned land times ``area_share``.
-        ``capacity_mw = area_m2 / 1e6 * usable_share * density_mw_per_km2``. The remainder is in km2 of land, so that
-        ``sum(area_m2 / area_share) / 1e6 + sum(area_km2)`` is the owned land of the ledger.
+        Sorted by id. ``area_m2`` is host area: owned land times its share of host area. For PV
+        ``capacity_mw = area_m2 / 1e6 * usable_share * density_mw_per_km2``, less what co-use takes; for wind it is the
+        number of turbines times their rating. The remainder is in km2 of land: the owned land of the sites, which is
+        ``sum(area_m2) / area_share`` where one share holds, and ``sum(area_km2)`` are the ledger.
 
     Raises
     ------
     InputError
-        If layers of one host type state different area shares.
+        If layers of one host type state different area shares and are not given.
 
     Notes
     -----
@@ -76,156 +124,228 @@ def delineate_sites(
     district are the same; neither depends on other sites.
     """
     known = load_technology_tables() if tables is None else tables
-    shares = _area_shares(host_layers)
+    settings = Settings(study_code, block_km, known, co_use, prevailing_from_deg, strip_rows)
+    sub_m2 = region.cell_area_m2 / SUBCELLS
     parts: list[gpd.GeoDataFrame] = []
+    positions: list[pd.DataFrame] = []
     left: list[tuple[str, str, float]] = []
     for entry in land.lands:
         host = next(h for h in host_types if h.host_type == entry.host_type)
-        share = shares[entry.host_type]
+        source = cover_source(host, land, host_layers, layers, co_use, sub_m2)
         if host.kind == "roof":
-            cells, rest = _roof_cells(entry, host, share, region, block_km)
+            made = _roof_sites(host, source, region, settings)
+        elif host.kind == "wind":
+            made = _wind_sites(host, source, entry.owned, region, settings)
         else:
-            cells, rest = _site_cells(entry, host, share, region)
-        left += [(host.host_type, reason, m2 / _M2_PER_KM2) for reason, m2 in sorted(rest.items()) if m2 > 0]
-        if cells.count:
-            ac_share = grid_share(host, known)
-            parts.append(_candidates(cells, host, share, region, study_code, str(entry.origin), ac_share, block_km))
+            made = _ground_sites(host, source, region, settings)
+        left += [(host.host_type, why, m2 / _M2_PER_KM2) for why, m2 in sorted(made.rest.items()) if m2 > 0]
+        if made.runs.count:
+            table = _candidates(made, host, land, region, str(entry.origin), settings)
+            parts.append(table)
+            if made.turbines is not None:
+                positions.append(_positions(made.turbines, table["candidate_id"].to_numpy(object), region.frame))
     remainder = pd.DataFrame(left, columns=list(REMAINDER.columns))
     remainder = remainder.astype({"host_type": object, "reason": object, "area_km2": float})
-    return Sites(CANDIDATES.validate(_together(parts, land.frame)), REMAINDER.validate(remainder))
+    candidates, shared = _together(parts, land.frame)
+    turbines = pd.concat(positions, ignore_index=True) if positions else TURBINES.empty()
+    turbines = turbines.sort_values("turbine_id", ignore_index=True)
+    return Sites(CANDIDATES.validate(candidates), REMAINDER.validate(remainder), TURBINES.validate(turbines), shared)
 
 
-def _area_shares(host_layers: Sequence[HostLayer]) -> dict[str, float]:
-    shares: dict[str, float] = {}
-    findings = [
-        Finding(
-            "error",
-            "hosts.area_share",
-            "study",
-            entry.layer,
-            entry.host_type,
-            f"{entry.area_share:g}",
-            "layers of one host type state different area shares.",
-            "State the same area_share, or use two host types.",
-        )
-        for entry in host_layers
-        if shares.setdefault(entry.host_type, entry.area_share) != entry.area_share
-    ]
-    if findings:
-        raise InputError(findings)
-    return shares
+# --- sites by kind of host ------------------------------------------------------------------------------------------
 
 
-def _roof_cells(
-    land: HostLand, host: HostType, share: float, region: Region, block_km: float
-) -> tuple[Cells, dict[str, float]]:
-    """Cells with roofs; a site is all of one district in one block of the CRS's lattice."""
-    cover = np.bitwise_count(land.owned)
-    row, col = np.nonzero(cover)
-    _, site = unique_rows(*_blocks(row, col, region.frame, block_km), _district(region, row, col))
-    cells = Cells(row, col, cover[row, col] * (region.cell_area_m2[row] / SUBCELLS), site)
-    kept, small_m2 = _large_enough(cells, host.min_area_m2 / share)
-    return kept, {"too_small": small_m2}
+def _roof_sites(host: HostType, source: CoverSource, region: Region, settings: Settings) -> HostSites:
+    """Cells with roofs; a site is all of one district in one block of the CRS's lattice, or a part of it."""
+    frame = region.frame
+    runs = covered_runs(source, settings.strip_rows)
+    block = settings.block_km * 1000
+    runs = _split_at_districts(runs, region) if len(region.districts) > 1 else runs
+    runs = _split_at_blocks(runs, frame, block)
+    _, site = unique_rows(*_blocks(runs, frame, block), _district(region, runs))
+    return _finished(runs.with_site(site), host, {}, frame, None)
 
 
-def _blocks(row: Ints, col: Ints, frame: Frame, block_km: float) -> tuple[Ints, Ints]:
-    """Numbers of the block north and east of the CRS's origin that holds each cell's centre."""
-    x = frame.left + (col + 0.5) * frame.resolution_m
-    y = frame.top - (row + 0.5) * frame.resolution_m
-    block = block_km * 1000
+def _split_at_blocks(runs: Runs, frame: Frame, block: float) -> Runs:
+    """Runs cut where the block of a cell's centre changes."""
+    edges = np.arange(np.floor(frame.left / block), np.ceil(frame.bounds[2] / block) + 1) * block
+    first = np.unique(np.clip(np.ceil((edges - frame.left) / frame.resolution_m - 0.5), 0, frame.width)).astype(int)
+    pieces = [runs.take(np.zeros(0, np.intp))]
+    for west, east in zip([0, *first], [*first, frame.width + 1], strict=True):
+        low, high = np.maximum(runs.col, west), np.minimum(runs.last, east - 1)
+        inside = np.flatnonzero(low <= high)
+        part = runs.take(inside)
+        pieces.append(
+            Runs(
+                part.row, low[inside].astype(np.int32), (high - low + 1)[inside].astype(np.int32), part.cover,
+                part.host, part.power, part.site, part.sub_m2,
+            )
+        )  # fmt: skip
+    return Runs.together(pieces, runs.sub_m2)
+
+
+def _blocks(runs: Runs, frame: Frame, block: float) -> tuple[Longs, Longs]:
+    """Numbers of the block north and east of the CRS's origin that holds the centre of each run's first cell."""
+    x = frame.left + (runs.col + 0.5) * frame.resolution_m
+    y = frame.top - (runs.row + 0.5) * frame.resolution_m
     return np.floor(y / block).astype(np.int64), np.floor(x / block).astype(np.int64)
 
 
-def _site_cells(land: HostLand, host: HostType, share: float, region: Region) -> tuple[Cells, dict[str, float]]:
-    """Cells of the sites of a ground or wind host, and the remainder [m2 of land] by reason."""
-    if not land.owned.any():
-        return Cells.none(), {}
-    cells, rest = _patch_cells(land, host, region)
-    cells, rest["too_small"] = _large_enough(cells, host.min_area_m2 / share)
-    largest_m2 = host.max_capacity_mw / (host.density_mw_per_km2 * host.usable_share * share) * _M2_PER_KM2
-    return cut_large(cells, largest_m2), rest
-
-
-def _patch_cells(land: HostLand, host: HostType, region: Region) -> tuple[Cells, dict[str, float]]:
-    """Cells of all patches that are wide enough, of any size, with their fringe; and what is left over."""
+def _ground_sites(host: HostType, source: CoverSource, region: Region, settings: Settings) -> HostSites:
     resolution_m = region.frame.resolution_m
-    cover, first_row, first_col = _cropped(np.bitwise_count(land.owned))
-    core = cover >= HALF_COVERED
-    wide = wide_cells(core, round(host.min_width_m / resolution_m))
-    patches = label_patches(wide, host.group_distance_m / resolution_m)
-    fringe = join_fringe(cover, *patches)
-    row, col, site = (np.concatenate(pair) for pair in zip(patches, fringe, strict=True))
-    del patches, fringe
-    row_m2 = region.cell_area_m2[first_row : first_row + cover.shape[0]] / SUBCELLS
-    area_m2 = cover[row, col] * row_m2[row]
-    cover[row, col] = 0  # what is left belongs to no patch
-    rest = {
-        "fringe": _land_m2(np.where(core, 0, cover), row_m2),
-        "too_narrow": _land_m2(np.where(core, cover, 0), row_m2),
-    }
-    row += first_row
-    col += first_col
-    return Cells(row, col, area_m2, site), rest
+    gap = host.group_distance_m / resolution_m
+    found = find_patches(source, round(host.min_width_m / resolution_m), gap, settings.strip_rows)
+    return _finished(found.runs, host, found.rest, region.frame, gap)
 
 
-def _cropped(cover: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], int, int]:
-    """The part of the array that holds all covered cells, with its first row and column."""
-    rows, cols = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
-    return cover[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy(), int(rows[0]), int(cols[0])
+def _finished(runs: Runs, host: HostType, rest: dict[str, float], frame: Frame, gap: float | None) -> HostSites:
+    """Sites with the least area, cut at the greatest size."""
+    runs, small_m2 = _large_enough(runs, host.min_area_m2)
+    per_m2 = host.density_mw_per_km2 * host.usable_share / _M2_PER_KM2
+
+    def capacity(some: Runs) -> Floats:
+        return some.power_m2 * per_m2
+
+    before = runs
+    mean_share = float(runs.power_m2.sum() / runs.land_m2.sum()) if len(runs) else 1.0
+    part_m2 = host.max_capacity_mw / per_m2
+    part_cells = part_m2 / mean_share / frame.resolution_m**2
+    runs = cut_large(runs, capacity, host.max_capacity_mw, _lattice(frame), gap_cells=gap, part_cells=part_cells)
+    cut = _is_part(before, runs)
+    # a part below the least area is left over, unless the greatest size itself is below it
+    runs, more_m2, kept = _kept(runs, ~cut | (runs.total(runs.host_m2) >= min(host.min_area_m2, 0.2 * part_m2)))
+    return HostSites(runs, {**rest, "too_small": small_m2 + more_m2}, cut=cut[kept])
 
 
-def _land_m2(cover: npt.NDArray[np.uint8], sub_cell_m2: npt.NDArray[np.float64]) -> float:
-    return float(np.sum(cover.sum(axis=1, dtype=np.int64) * sub_cell_m2))
+def _wind_sites(host: HostType, source: CoverSource, owned: object, region: Region, settings: Settings) -> HostSites:
+    """Patches with their turbines; capacity, least number and cuts follow the turbines."""
+    frame = region.frame
+    turbine = settings.tables.turbine(settings.tables.technology(host.technology).turbine)
+    rule = spacing_rule(host.host_type)
+    rated_mw = turbine.rated_kw / 1000
+    diameter = turbine.rotor_diameter_m
+    wind = rule.prevailing_from_deg if settings.prevailing_from_deg is None else settings.prevailing_from_deg
+    spacing = Spacing(rule.along_diameters * diameter, rule.across_diameters * diameter, wind)
+    gap = host.group_distance_m / frame.resolution_m
+    found = find_patches(source, round(host.min_width_m / frame.resolution_m), gap, settings.strip_rows)
+    runs, small_m2 = _large_enough(found.runs, host.min_area_m2)
+    radius = diameter / 2 if rule.blade_inside else 0.0
+    turbines = place_turbines(runs, owned, frame, spacing, rotor_radius_m=radius)
+    enough = np.bincount(turbines.patch, minlength=runs.count) >= rule.min_turbines
+    turbines = turbines.take(enough[turbines.patch])
+    runs, few_m2, _ = _kept(runs, enough)
+    most = max(1, int(host.max_capacity_mw / rated_mw + 1e-9))
+
+    def count(some: Runs) -> Floats:
+        at = some.find(turbines.row, turbines.col)
+        return np.bincount(at[at >= 0], minlength=len(some)).astype(float)
+
+    before = runs
+    part_cells = most * spacing.area_m2 / frame.resolution_m**2
+    runs = cut_large(runs, count, most, _lattice(frame), gap_cells=gap, part_cells=part_cells)
+    cut = _is_part(before, runs)
+    placed = runs.find(turbines.row, turbines.col)
+    runs, bare_m2, kept = _kept(runs, runs.total(np.bincount(placed, minlength=len(runs))) > 0)
+    at = runs.site[runs.find(turbines.row, turbines.col)].astype(np.int64)
+    turbines = Turbines(turbines.x_m, turbines.y_m, turbines.row, turbines.col, at)
+    rest = {**found.rest, "too_small": small_m2, "too_few_turbines": few_m2 + bare_m2}
+    return HostSites(runs, rest, turbines, rated_mw, cut[kept])
 
 
-def _large_enough(cells: Cells, least_m2: float) -> tuple[Cells, float]:
-    """Cells of the sites with at least ``least_m2`` of land, numbered anew, and the land of the others [m2]."""
-    total = cells.total(cells.area_m2)
-    stays = total >= least_m2
+def _lattice(frame: Frame) -> Lattice:
+    return Lattice(-round(frame.top / frame.resolution_m), round(frame.left / frame.resolution_m))
+
+
+def _is_part(before: Runs, after: Runs) -> npt.NDArray[np.bool_]:
+    """Whether each site of ``after`` is a part of one of ``before``."""
+    if not len(after):
+        return np.zeros(0, bool)
+    origin = np.zeros(after.count, np.int64)
+    origin[after.site] = before.site[before.find(after.row, after.col)]
+    return np.asarray(np.bincount(origin, minlength=before.count)[origin] > 1)
+
+
+def _large_enough(runs: Runs, least_m2: float) -> tuple[Runs, float]:
+    """Runs of the sites with at least ``least_m2`` of host area, numbered anew, and the land of the others [m2]."""
+    runs, land_m2, _ = _kept(runs, runs.total(runs.host_m2) >= least_m2)
+    return runs, land_m2
+
+
+def _kept(runs: Runs, stays: npt.NDArray[np.bool_]) -> tuple[Runs, float, npt.NDArray[np.bool_]]:
+    """Runs of some of the sites, numbered anew, the land of the others [m2], and ``stays``."""
+    if stays.all():
+        return runs, 0.0, stays
+    chosen = stays[runs.site]
     number = np.cumsum(stays) - 1
-    kept = stays[cells.site]
-    chosen = Cells(cells.row[kept], cells.col[kept], cells.area_m2[kept], number[cells.site[kept]])
-    return chosen, float(total[~stays].sum())
+    kept = runs.take(chosen)
+    return kept.with_site(number[kept.site]), float(runs.land_m2[~chosen].sum()), stays
 
 
-def _district(region: Region, row: Ints, col: Ints) -> Ints:
-    """District number from 1 of each cell; a border cell whose centre lies outside belongs to the nearest district."""
-    index = region.district_index[row, col].astype(np.int64)
+# --- tables ---------------------------------------------------------------------------------------------------------
+
+
+def _district(region: Region, runs: Runs) -> Longs:
+    """District number from 1 of each run's first cell; a border cell whose centre lies outside belongs to the
+    nearest district."""
+    index = region.district_index[runs.row, runs.col].astype(np.int64)
     lost = np.flatnonzero(index == 0)
     if len(lost):
         frame = region.frame
-        x = frame.left + (col[lost] + 0.5) * frame.resolution_m
-        y = frame.top - (row[lost] + 0.5) * frame.resolution_m
+        x = frame.left + (runs.col[lost] + 0.5) * frame.resolution_m
+        y = frame.top - (runs.row[lost] + 0.5) * frame.resolution_m
         tree = shapely.STRtree(region.districts.geometry.to_numpy())
         inputs, nearest = tree.query_nearest(shapely.points(x, y), all_matches=False)
         index[lost[inputs]] = nearest + 1
     return index
 
 
+def _main_district(runs: Runs, region: Region) -> Longs:
+    """District number from 1 with the largest share of each site; the first one at a tie."""
+    number = len(region.districts)
+    if number == 1:
+        return np.ones(runs.count, np.int64)
+    pieces = _split_at_districts(runs, region)
+    key = pieces.site.astype(np.int64) * number + _district(region, pieces) - 1
+    area = np.bincount(key, pieces.land_m2, minlength=runs.count * number).reshape(runs.count, number)
+    return np.asarray(np.argmax(area, axis=1) + 1, np.int64)
+
+
+def _split_at_districts(runs: Runs, region: Region) -> Runs:
+    """Runs whose cells lie in one district; only those that cross a border are cut, into cells."""
+    index = region.district_index
+    width = region.frame.width
+    edges = []
+    for row0, strip in strips_of(index, _STRIP_ROWS):
+        row, col = np.nonzero(strip[:, 1:] != strip[:, :-1])
+        edges.append((row.astype(np.int64) + row0) * width + col + 1)
+    changes = np.concatenate(edges)
+    first = runs.row.astype(np.int64) * width + runs.col
+    crossing = np.searchsorted(changes, first + 1) < np.searchsorted(changes, first + runs.length)
+    crossing |= index[runs.row, runs.col] == 0
+    return Runs.together([runs.take(~crossing), runs.take(crossing).cells()], runs.sub_m2)
+
+
 def _candidates(
-    cells: Cells,
-    host: HostType,
-    share: float,
-    region: Region,
-    study_code: str,
-    origin: str,
-    ac_share: float,
-    block_km: float,
+    made: HostSites, host: HostType, land: LandResult, region: Region, origin: str, settings: Settings
 ) -> gpd.GeoDataFrame:
     """Candidates of one host type; ``lon`` and ``lat`` follow in :func:`_together`."""
-    frame, districts = region.frame, region.districts
-    area_m2 = cells.total(cells.area_m2) * share
-    district = _main_district(cells, region)
+    frame, districts, runs = region.frame, region.districts, made.runs
+    area_m2 = runs.total(runs.host_m2)
+    district = _main_district(runs, region)
     codes = districts["district_code"].to_numpy(object)[district - 1]
-    capacity = area_m2 / _M2_PER_KM2 * host.usable_share * host.density_mw_per_km2
+    if made.turbines is None:
+        capacity = runs.total(runs.power_m2) / _M2_PER_KM2 * host.usable_share * host.density_mw_per_km2
+    else:
+        capacity = np.asarray(np.bincount(made.turbines.patch, minlength=runs.count) * made.rated_mw, np.float64)
     is_roof = host.kind == "roof"
-    outlines = block_outlines(cells, frame) if is_roof else cell_outlines(cells, frame)
+    outlines = block_outlines(runs, frame) if is_roof else cell_outlines(runs, frame)
     names_zh, names_en = (districts[name].to_numpy(object)[district - 1] for name in ("name_zh", "name_en"))
+    shared, factor = _sharing(runs, host, land, settings)
     return gpd.GeoDataFrame(
         {
             "candidate_id": stable_ids(
-                f"{study_code}-{host.abbreviation or host.host_type}",
-                _block_anchors(cells, host, frame, block_km, codes) if is_roof else _anchors(cells, host, frame),
+                f"{settings.study_code}-{host.abbreviation or host.host_type}",
+                _block_anchors(made, host, frame, settings.block_km, codes) if is_roof else _anchors(runs, host, frame),
                 area_m2,
             ),
             "host_type": host.host_type,
@@ -236,46 +356,95 @@ def _candidates(
             "name_en": numbered_names(names_en, f" {host.label_en}", area_m2),
             "area_m2": area_m2,
             "capacity_mw": capacity,
-            "grid_capacity_mw": capacity * ac_share,
+            "grid_capacity_mw": capacity * grid_share(host, settings.tables),
             "origin": origin,
-            "point": inner_points(cells, frame, outlines),
+            "point": inner_points(runs, frame, outlines),
+            "shared_share": shared,
+            "co_use_yield_factor": factor,
         },
         geometry=outlines,
         crs=frame.crs,
     )
 
 
-def _main_district(cells: Cells, region: Region) -> Ints:
-    """District number from 1 with the largest share of each site; the first one at a tie."""
-    number = len(region.districts)
-    key = cells.site * number + _district(region, cells.row, cells.col) - 1
-    area = np.bincount(key, cells.area_m2, minlength=cells.count * number).reshape(cells.count, number)
-    return np.asarray(np.argmax(area, axis=1) + 1, np.int64)
+def _sharing(runs: Runs, host: HostType, land: LandResult, settings: Settings) -> tuple[Floats, Floats]:
+    """Share of each site's land that another host type owns as well, and the yield that co-use leaves."""
+    shared, factor = np.zeros(runs.count), np.ones(runs.count)
+    partners = [
+        other
+        for other in land.lands
+        if other.host_type != host.host_type and may_share(host.host_type, other.host_type, settings.co_use)
+    ]
+    if not partners:
+        return shared, factor
+    cells = runs.cells()
+    own = _bits(land.land(host.host_type).owned, cells)
+    area = cells.total(np.bitwise_count(own) * cells.sub_m2[cells.row])
+    taken = np.zeros_like(own)
+    for other in partners:
+        both = own & _bits(other.owned, cells)
+        taken |= both
+        share = cells.total(np.bitwise_count(both) * cells.sub_m2[cells.row]) / area
+        factor *= 1 - (1 - co_use_factors(host.host_type, other.host_type)[1]) * share
+    return cells.total(np.bitwise_count(taken) * cells.sub_m2[cells.row]) / area, factor
 
 
-def _anchors(cells: Cells, host: HostType, frame: Frame) -> list[str]:
+def _bits(mask: MaskStore | npt.NDArray[np.uint16], cells: Runs) -> npt.NDArray[np.uint16]:
+    return np.asarray(mask[cells.row, cells.col], np.uint16)
+
+
+def _anchors(runs: Runs, host: HostType, frame: Frame) -> list[str]:
     """Host type and the site's centre of area on a coarse lattice of the CRS."""
-    weight = cells.total(cells.area_m2)
-    x = frame.left + (cells.total(cells.area_m2 * cells.col) / weight + 0.5) * frame.resolution_m
-    y = frame.top - (cells.total(cells.area_m2 * cells.row) / weight + 0.5) * frame.resolution_m
+    x, y = _centres(runs, frame)
     return [f"{host.host_type}/{a // _ANCHOR_M:.0f}/{b // _ANCHOR_M:.0f}" for a, b in zip(x, y, strict=True)]
 
 
+def _centres(runs: Runs, frame: Frame) -> tuple[Floats, Floats]:
+    row, col = centre_cells(runs)
+    return frame.left + (col + 0.5) * frame.resolution_m, frame.top - (row + 0.5) * frame.resolution_m
+
+
 def _block_anchors(
-    cells: Cells, host: HostType, frame: Frame, block_km: float, codes: npt.NDArray[np.object_]
+    made: HostSites, host: HostType, frame: Frame, block_km: float, codes: npt.NDArray[np.object_]
 ) -> list[str]:
-    """Host type, block and district."""
-    first = np.unique(cells.site, return_index=True)[1]
-    north, east = _blocks(cells.row[first], cells.col[first], frame, block_km)
-    return [f"{host.host_type}/{block_km:g}/{e}/{n}/{code}" for e, n, code in zip(east, north, codes, strict=True)]
+    """Host type, block and district; of a part of a block that was cut, its centre as well."""
+    runs = made.runs
+    first = np.unique(runs.site, return_index=True)[1]
+    north, east = _blocks(runs.take(first), frame, block_km * 1000)
+    texts = [f"{host.host_type}/{block_km:g}/{e}/{n}/{code}" for e, n, code in zip(east, north, codes, strict=True)]
+    x, y = _centres(runs, frame)
+    part = [f"/{a // _PART_ANCHOR_M:.0f}/{b // _PART_ANCHOR_M:.0f}" for a, b in zip(x, y, strict=True)]
+    return [text + of if cut else text for text, of, cut in zip(texts, part, made.cut, strict=True)]
 
 
-def _together(parts: Sequence[gpd.GeoDataFrame], frame: Frame) -> gpd.GeoDataFrame:
-    """All candidates, sorted by id, with a point inside each in WGS-84."""
+def _positions(turbines: Turbines, ids: npt.NDArray[np.object_], frame: Frame) -> pd.DataFrame:
+    """Rows of :data:`TURBINES`, numbered within each site from the north."""
+    turbines = turbines.take(np.lexsort((turbines.x_m, -turbines.y_m, turbines.patch)))
+    points = gpd.GeoSeries(gpd.points_from_xy(turbines.x_m, turbines.y_m), crs=frame.crs).to_crs("EPSG:4326")
+    site = ids[turbines.patch]
+    nth = pd.Series(turbines.patch).groupby(turbines.patch).cumcount().to_numpy() + 1
+    return pd.DataFrame(
+        {
+            "turbine_id": np.array([f"{one}-{k:03d}" for one, k in zip(site, nth, strict=True)], dtype=object),
+            "candidate_id": site,
+            "lon": points.x.to_numpy(float),
+            "lat": points.y.to_numpy(float),
+            "x_m": turbines.x_m,
+            "y_m": turbines.y_m,
+        }
+    )
+
+
+def _together(parts: Sequence[gpd.GeoDataFrame], frame: Frame) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """All candidates, sorted by id, with a point inside each in WGS-84; and what those that share land share."""
+    extra = ["shared_share", "co_use_yield_factor"]
     if not parts:
-        return gpd.GeoDataFrame(CANDIDATES.empty(), geometry="geometry", crs=frame.crs)
+        nothing = gpd.GeoDataFrame(CANDIDATES.empty(), geometry="geometry", crs=frame.crs)
+        return nothing, pd.DataFrame(columns=extra, dtype=float)
     table = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), geometry="geometry", crs=frame.crs)
     table = table.sort_values("candidate_id").reset_index(drop=True)
     points = gpd.GeoSeries(table["point"].to_numpy(), crs=frame.crs).to_crs("EPSG:4326")
     table["lon"], table["lat"] = points.x.to_numpy(float), points.y.to_numpy(float)
-    return gpd.GeoDataFrame(table[list(CANDIDATES.columns)], geometry="geometry", crs=frame.crs)
+    shared = pd.DataFrame(table[["candidate_id", *extra]]).set_index("candidate_id")
+    candidates = gpd.GeoDataFrame(table[list(CANDIDATES.columns)], geometry="geometry", crs=frame.crs)
+    return candidates, shared[shared["shared_share"] > 0]

@@ -17,9 +17,9 @@ from siting.contracts import Criterion, HostLayer
 from siting.criteria import criterion_values, distance_km, raster_mean
 from siting.host_types import load_host_types
 from siting.land import evaluate_land
-from siting.patches import Cells
 from siting.rank_stability import rank_stability
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
+from siting.runs import Runs, strip_runs
 from siting.score import check_criteria, score_candidates
 from siting.site_labels import numbered_names, stable_ids
 from siting.site_outlines import cell_outlines, inner_points
@@ -198,16 +198,23 @@ def test_names_count_by_size_within_a_place() -> None:
     ]
 
 
-def bow(where) -> Cells:
+def cells_of(drawn: np.ndarray) -> Runs:
+    """All cells of a drawing with their cover, as one site, on the sample region's frame."""
+    cover, host = drawn.astype(np.uint8), drawn.astype(float)
+    runs = strip_runs(0, cover > 0, cover, host, host, np.full(200, 900 / 16))
+    return runs.with_site(np.zeros(len(runs), np.int64))
+
+
+def bow() -> Runs:
     """A U of cells: its centre of area lies outside of it."""
-    row = np.array([*range(0, 20), *range(0, 20), *[20] * 21], np.int64)
-    col = np.array([*[0] * 20, *[20] * 20, *range(21)], np.int64)
-    return Cells(row, col, np.full(len(row), 900.0), np.zeros(len(row), np.int64))
+    drawn = np.zeros((21, 21))
+    drawn[:, [0, 20]] = drawn[20] = 16
+    return cells_of(drawn)
 
 
 def test_point_is_in_the_site_and_nearest_to_its_centre() -> None:
     where = region()
-    cells = bow(where)
+    cells = bow()
     outlines = cell_outlines(cells, where.frame)
     point = inner_points(cells, where.frame, outlines)[0]
     assert outlines[0].contains(point)
@@ -217,7 +224,7 @@ def test_point_is_in_the_site_and_nearest_to_its_centre() -> None:
 
 
 def test_site_of_thin_cells_alone_is_drawn() -> None:
-    cells = Cells(*(np.array([k], np.int64) for k in (3, 4)), np.array([100.0]), np.zeros(1, np.int64))
+    cells = cells_of(np.pad([[2]], ((3, 0), (4, 0))))
     assert cell_outlines(cells, region().frame)[0].area == pytest.approx(900)
 
 

@@ -8,15 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siting.patches import Cells, cut_large, join_fringe, label_patches, unique_rows, wide_cells
+from siting.patches import join_fringe, unique_rows, wide_cells
+from siting.runs import Runs, label_runs, strip_runs
 
 
 def drawing(*lines: str) -> np.ndarray:
     return np.array([[mark != "." for mark in line] for line in lines])
 
 
+def runs_of(cover: np.ndarray, inside: np.ndarray | None = None) -> Runs:
+    cover = (cover * 16 if cover.dtype == bool else cover).astype(np.uint8)
+    host = cover.astype(float)
+    return strip_runs(0, cover > 0 if inside is None else inside, cover, host, host, np.full(len(cover), 1 / 16))
+
+
+def labelled(runs: Runs, gap: float = 0) -> Runs:
+    return runs.with_site(label_runs(runs, gap))
+
+
 def labels_of(core: np.ndarray, gap: float) -> list[int]:
-    return label_patches(core, gap)[2].tolist()
+    """Patch of each cell, in row-major order."""
+    return labelled(runs_of(core), gap).cells().site.tolist()
 
 
 SPUR = drawing(
@@ -110,9 +122,9 @@ def test_patches_agree_with_brute_force(seed, gap, density) -> None:
 
 def test_fringe_joins_the_patch_it_touches() -> None:
     cover = np.array([[16, 16, 5, 0, 3], [0, 2, 0, 0, 0]], np.uint8)
-    row, col, site = label_patches(cover >= 8, 0)
-    f_row, f_col, f_site = join_fringe(cover, row, col, site)
-    assert list(zip(f_row, f_col, f_site, strict=True)) == [(0, 2, 0), (1, 1, 0)]  # (0, 4) touches nothing
+    joined, lost = join_fringe(labelled(runs_of(cover, cover >= 8)), runs_of(cover, (cover > 0) & (cover < 8)))
+    assert list(zip(joined.row, joined.col, joined.site, strict=True)) == [(0, 2, 0), (1, 1, 0)]
+    assert list(zip(lost.row, lost.col, strict=True)) == [(0, 4)]  # touches nothing
 
 
 def test_cover_of_oblique_ponds_is_not_biased() -> None:
@@ -124,35 +136,13 @@ def test_cover_of_oblique_ponds_is_not_biased() -> None:
         c, s = np.cos(angle), np.sin(angle)
         inside = (np.abs(x * c + y * s) < 50) & (np.abs(y * c - x * s) < 50)
         cover = inside.reshape(10, 4, 10, 4).sum(axis=(1, 3)).astype(np.uint8)
-        row, col, site = label_patches(cover >= 8, 0)
-        fringe = join_fringe(cover, row, col, site)
-        core_only += cover[row, col].sum()
-        kept += cover[row, col].sum() + cover[fringe[0], fringe[1]].sum()
+        patches = labelled(runs_of(cover, cover >= 8))
+        joined, _ = join_fringe(patches, runs_of(cover, (cover > 0) & (cover < 8)))
+        core_only += patches.land_m2.sum() * 16
+        kept += (patches.land_m2.sum() + joined.land_m2.sum()) * 16
         true += cover.sum()
     assert kept / true > 0.995
     assert core_only / true < 0.93
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000), largest=st.floats(2, 200))
-def test_cut_parts_are_below_the_largest_and_add_up(seed, largest) -> None:
-    rng = np.random.default_rng(seed)
-    core = ndimage.binary_dilation(rng.random((20, 30)) < 0.05, iterations=2)
-    row, col, site = label_patches(core, 0)
-    before = Cells(row, col, rng.uniform(0.5, 1.0, len(row)), site)
-    after = cut_large(before, largest)
-    total = after.total(after.area_m2)
-    assert total.max(initial=0) <= largest
-    assert total.sum() == pytest.approx(before.area_m2.sum())
-    assert len(np.unique(np.stack([after.site, before.site], axis=1), axis=0)) == after.count  # within one patch
-    assert total.min(initial=np.inf) >= min(0.4 * largest - 1, before.total(before.area_m2).min(initial=np.inf))
-
-
-def test_cut_runs_across_the_long_axis() -> None:
-    row, col, site = label_patches(np.ones((4, 12), bool), 0)
-    after = cut_large(Cells(row, col, np.ones(48), site), 25.0)
-    assert [np.ptp(col[after.site == k]) for k in range(2)] == [5, 5]
-    assert after.site[col < 6].max() == 0
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), max_size=40))

@@ -81,7 +81,7 @@ def test_contiguity_does_not_depend_on_strips() -> None:
     assert len(few.candidates) == 1
 
 
-def test_layers_with_different_shares_are_refused() -> None:
+def test_different_shares_without_the_layers_are_refused() -> None:
     hosts = (HostLayer("fish_pond", "pond", 0.5), HostLayer("fish_pond", "lake", 0.6))
     with pytest.raises(InputError, match="different area shares"):
         sites_of([PONDS, layer("lake", box(2000, 2000, 2300, 2300))], hosts)
