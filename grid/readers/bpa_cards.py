@@ -154,7 +154,8 @@ def _plain(value: float, width: int) -> list[str]:
     for places in range(width):
         text = f"{value:.{places}f}"
         text = text if "." in text else f"{text}."
-        texts.append(text.replace("0.", ".", 1) if abs(value) < 1 else text)
+        text = text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+        texts.append(text if text.strip("-.") else "0.")
     return texts
 
 
