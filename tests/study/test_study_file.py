@@ -9,6 +9,7 @@ import pytest
 import study_samples as samples
 
 from layers.contracts import InputError
+from study.schema import LandEntry
 from study.study_file import (
     BUILTIN_DATA,
     BUILTIN_STUDIES,
