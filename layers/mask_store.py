@@ -134,6 +134,24 @@ class MaskStore(NDArrayOperatorsMixin):
                     target[:] = content
         return out
 
+    def part(self, row0: int, row1: int) -> MaskStore:
+        """Rows ``row0 <= row < row1`` as a store; whole blocks are shared, not copied."""
+        part = MaskStore((row1 - row0, self.shape[1]), self.dtype)
+        if row0 % BLOCK_ROWS == 0 and (row1 % BLOCK_ROWS == 0 or row1 == self.shape[0]):
+            part._blocks = self._blocks[row0 // BLOCK_ROWS : -(-row1 // BLOCK_ROWS)]
+        else:
+            part.write(0, self.rows(row0, row1))
+        return part
+
+    def paste(self, row0: int, part: MaskStore) -> None:
+        """The opposite of :meth:`part`: replace the rows from ``row0`` on."""
+        row1 = row0 + part.shape[0]
+        aligned = row0 % BLOCK_ROWS == 0 and (row1 % BLOCK_ROWS == 0 or row1 == self.shape[0])
+        if self._frozen or not aligned or part.dtype != self.dtype or part.shape[1] != self.shape[1]:
+            self.write(row0, part.to_array())
+        else:
+            self._blocks[row0 // BLOCK_ROWS : -(-row1 // BLOCK_ROWS)] = part._blocks
+
     def strips(self, rows: int | None = None) -> Iterator[tuple[int, Array]]:
         """(first row, array) of strips from north to south, of ``rows`` rows each (by default whole blocks)."""
         step = rows or BLOCK_ROWS

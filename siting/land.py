@@ -4,109 +4,59 @@ Per sub-cell and host type::
 
     outside the region                          -> nothing
     host land, a rule excludes it               -> excluded
-    host land, a rule's raster has no value     -> unknown
+    host land, a rule cannot tell               -> unknown      (no value in its raster; its layer is not known there)
     host land, no rule                          -> eligible
     other land that some layer maps             -> excluded
-    land that no layer maps                     -> unknown (absent is not available)
+    land that no layer maps                     -> unknown      (absent is not available)
 
-Work runs in strips of rows; each strip sees all features, also those outside the region, so that the result has the
-same bits for any strip height.
+Every layer and vector rule is drawn once into a compressed mask of the whole frame (:mod:`siting.land_masks`), from
+all features, also those outside the region. The masks are then combined strip by strip (:mod:`siting.land_strips`):
+memory grows neither with the region nor, beyond the compressed outlines, with the number of layers.
 
-Areas are counted in whole sub-cells per row of the frame and turned into m2 once, at the end, so that the tables too
-are the same to the last bit.
+Areas are counted in whole sub-cells and added as integers, so that the tables too are the same to the last bit for
+any strips and workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import shapely
 
-from layers.contracts import InputError, Origin, RasterLayer, Region, VectorLayer
-from layers.frame import Frame, Tile
-from layers.submask import FULL, SUBCELLS, rasterize_submask, setback_geometries
-from siting.contracts import STATES, WATERFALL, HostLand, HostLayer, HostType, LandResult, Rule
+from layers.contracts import Finding, InputError, Origin, RasterLayer, Region, VectorLayer
+from layers.frame import Tile
+from layers.mask_store import BLOCK_ROWS, MaskStore, as_store, rows_of
+from siting.contracts import HostLand, HostLayer, HostType, LandResult, Rule
 from siting.land_checks import applies, check_land_inputs
-from siting.ledger import assign_owners
+from siting.land_masks import build_masks, layer_rule
+from siting.land_strips import (
+    HALO_ROWS,
+    HostPlan,
+    LandPlan,
+    Strip,
+    StripOutcome,
+    evaluate_strip,
+    row_weights,
+)
+from siting.land_tables import LandSums
+from siting.ledger import BY_PRIORITY, LedgerPolicy, check_policy
+from siting.rule_masks import mask_key
 
 __all__ = ["applies", "evaluate_land"]
 
-Mask = npt.NDArray[np.uint16]
-Counts = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
-STRIP_CELLS = 1_500_000
-"""Cells of a strip by default: some 3 MB a mask."""
-_M2_PER_KM2 = 1e6
-
-
-@dataclass(frozen=True)
-class _Shapes:
-    """Geometries of one layer at one setback, with an index to find those that touch a strip."""
-
-    geometries: npt.NDArray[np.object_]
-    tree: shapely.STRtree
-
-    @classmethod
-    def of(cls, layer: VectorLayer, setback_m: float) -> _Shapes:
-        shapes = np.asarray(setback_geometries(layer.features.geometry.to_numpy(), setback_m), dtype=object)
-        parts = shapely.get_parts(shapes) if shapes.size else shapes  # a multipolygon may span the whole region
-        return cls(parts, shapely.STRtree(parts))
-
-    def mask(self, frame: Frame) -> Mask:
-        hits = np.sort(self.tree.query(shapely.box(*frame.bounds)))
-        if not len(hits):
-            return np.zeros(frame.shape, np.uint16)
-        return rasterize_submask(self.geometries[hits], frame)
-
-
-@dataclass
-class _Strip:
-    """One strip of rows; each (layer, setback) and each raster rule is worked out once, when first asked for."""
-
-    tile: Tile
-    frame: Frame
-    shapes: dict[tuple[str, float], _Shapes]
-    rasters: dict[str, RasterLayer]
-    masks: dict[tuple[str, float], Mask] = field(default_factory=dict)
-    tested: dict[tuple[str, str, float], tuple[Mask, Mask]] = field(default_factory=dict)
-
-    def layer(self, name: str, setback_m: float = 0.0) -> Mask:
-        key = (name, setback_m)
-        if key not in self.masks:
-            self.masks[key] = self.shapes[key].mask(self.frame)
-        return self.masks[key]
-
-    def union(self, names: Sequence[str]) -> Mask:
-        total = np.zeros(self.frame.shape, np.uint16)
-        for name in names:
-            total |= self.layer(name)
-        return total
-
-    def excluded(self, rule: Rule) -> Mask:
-        """Land that a rule excludes for certain."""
-        return self.layer(rule.layer, rule.setback_m) if rule.kind == "vector" else self._test(rule)[0]
-
-    def unsure(self, rule: Rule) -> Mask | None:
-        """Land where a rule's raster has no value; None for vector rules."""
-        return None if rule.kind == "vector" else self._test(rule)[1]
-
-    def _test(self, rule: Rule) -> tuple[Mask, Mask]:
-        key = (rule.layer, rule.kind, rule.limit)
-        if key not in self.tested:
-            values = self.rasters[rule.layer].values[self.tile.slices]
-            with np.errstate(invalid="ignore"):
-                broken = values > rule.limit if rule.kind == "raster_above" else values < rule.limit
-            self.tested[key] = _whole_cells(broken), _whole_cells(np.isnan(values))
-        return self.tested[key]
-
-
-def _whole_cells(cells: npt.NDArray[np.bool_]) -> Mask:
-    return np.where(cells, FULL, np.uint16(0))
+STRIP_CELLS = 1_000_000
+"""Cells of a strip by default: 2 MB a mask."""
+STRIP_MASK_CELLS = 24_000_000
+"""Cells of all masks of a strip together, 48 MB: many rules make strips lower, not memory larger."""
+_DRAWN_SHARE = 0.5
+"""Share of the progress when all masks are drawn."""
 
 
 def evaluate_land(
@@ -119,7 +69,12 @@ def evaluate_land(
     *,
     mapped_by: Sequence[str],
     co_use: Sequence[tuple[str, str]] = (),
+    policy: LedgerPolicy = BY_PRIORITY,
     strip_rows: int | None = None,
+    workers: int | None = None,
+    dask: str | None = None,
+    mask_cache: Path | None = None,
+    reasons: bool = True,
     progress: Progress | None = None,
 ) -> LandResult:
     """Evaluate all rules on all land of a region.
@@ -138,77 +93,93 @@ def evaluate_land(
         Layers whose cover counts as mapped. Host layers always do.
     co_use
         Pairs of host types that may share land in the ledger.
+    policy
+        Who comes first on land that several host types could use.
     strip_rows
-        Height of a strip; by default strips of about 1.5 million cells. The result does not depend on it.
+        Height of a strip; by default some million cells. The result does not depend on it.
+    workers
+        Threads; by default one a core. The result does not depend on it.
+    dask
+        Address of a Dask scheduler that the strips go to; None: they stay in this process.
+    mask_cache
+        Folder that keeps the masks of layers and rules by content, so that a changed setback draws one mask anew.
+    reasons
+        Whether to note, cell by cell, which rules exclude host land.
     progress
         Called with a label and the share done.
 
     Returns
     -------
     LandResult
-        Masks of shape ``region.frame.shape``, read-only; host types with equal masks may share one array. Areas are
+        Masks as frozen stores on ``region.frame``; host types with equal masks may share one store. Areas are
         geodesic: eligible + excluded + unknown is the area of ``region.mask``.
 
     Raises
     ------
     InputError
-        With every finding of :func:`siting.land_checks.check_land_inputs`.
+        With every finding of :func:`siting.land_checks.check_land_inputs` and :func:`siting.ledger.check_policy`, or if
+        a scheduler is named and dask.distributed is not installed.
 
     Notes
     -----
-    With ``h`` the host land, ``x_r`` the land that rule r excludes and ``u_r`` the land where its raster has no value::
+    With ``h`` the host land, ``x_r`` the land that rule r excludes and ``u_r`` the land where it cannot tell::
 
-        eligible = h & ~any(x_r) & ~any(u_r)
-        unknown  = region & ~mapped  |  h & any(u_r) & ~any(x_r)      a certain exclusion outweighs a doubt
-        sole_r   = h & x_r & ~any(x_s, u_s for s != r)                what dropping rule r makes eligible
+        eligible   = h & ~any(x_r) & ~any(u_r)
+        unknown    = region & ~mapped  |  h & any(u_r) & ~any(x_r)      a certain exclusion outweighs a doubt
+        sole_r     = h & x_r & ~any(x_s, u_s for s != r)
+        regained_r = h & (x_r | u_r) & ~any(x_s, u_s for s != r)        what dropping rule r makes eligible
     """
+    names = tuple(dict.fromkeys(entry.host_type for entry in host_layers))
     findings = check_land_inputs(region, layers, rasters, host_layers, host_types, rules, mapped_by, co_use)
+    findings += check_policy(policy, names, [raster.id for raster in rasters])
+    findings += _dask_findings(dask)
     if findings:
         raise InputError(findings)
-    frame = region.frame
-    used = tuple(dict.fromkeys(entry.host_type for entry in host_layers))
-    hosts = [
-        _Host(
-            next(host for host in host_types if host.host_type == name),
-            tuple(entry.layer for entry in host_layers if entry.host_type == name),
-            tuple(rule for rule in rules if applies(rule, name)),
-        )
-        for name in used
-    ]
-    masks = _Masks(frame, hosts)
-    counts = _Counts(frame.height, hosts)
-    shapes = _index(layers, host_layers, rules, mapped_by)
-    by_name = {raster.id: raster for raster in rasters}
+    threads = workers or os.cpu_count() or 1
+    hosts = tuple(_host_plan(name, host_layers, host_types, rules) for name in names)
     mappers = tuple(dict.fromkeys([*mapped_by, *(entry.layer for entry in host_layers)]))
-    for tile, share in _strips(frame, strip_rows):
-        if progress is not None:
-            progress("land", share)
-        inside = region.mask[tile.slices]
-        if inside.any():
-            _evaluate_strip(
-                _Strip(tile, frame.part(tile), shapes, by_name), inside, hosts, mappers, co_use, masks, counts
-            )
-    if progress is not None:
-        progress("land", 1.0)
-    states, waterfall = counts.tables(region)
-    origins = [_origin(host.layers, layers) for host in hosts]
-    return LandResult(frame, masks.lands(origins), STATES.validate(states), WATERFALL.validate(waterfall))
+    plan = LandPlan(hosts, mappers, tuple(co_use), policy, region.districts.geometry.to_numpy(), reasons)
+    drawn = _drawn_rules(plan)
+    step = _Steps(progress, len({mask_key(rule) for rule in drawn}))
+    by_name = {layer.id: layer for layer in layers}
+    masks = build_masks(drawn, by_name, region.frame, workers=threads, mask_cache=mask_cache, done=step.drawn)
+    strips = _strips(region, plan, masks, rasters, strip_rows)
+    result = _Gathered(region, plan)
+    for outcome in _outcomes(partial(evaluate_strip, plan), strips, threads, dask):
+        result.add(outcome)
+        step.evaluated((outcome.row0 + outcome.unmapped.shape[0]) / region.frame.height)
+    step.evaluated(1.0)
+    return result.land([_origin(host.layers, layers) for host in hosts])
 
 
-@dataclass(frozen=True)
-class _Host:
-    """A host type with its layers and the rules that concern it."""
+def _dask_findings(address: str | None) -> list[Finding]:
+    if address is None:
+        return []
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        message = "a Dask scheduler is named, and the package 'distributed' is not installed."
+        remedy = "Install dask[distributed], or leave land.dask out: local workers give the same result."
+        return [Finding("error", "land.dask_missing", "study", "land", "dask", address, message, remedy)]
+    return []
 
-    type: HostType
-    layers: tuple[str, ...]
-    rules: tuple[Rule, ...]
+
+def _host_plan(
+    name: str, host_layers: Sequence[HostLayer], host_types: Sequence[HostType], rules: Sequence[Rule]
+) -> HostPlan:
+    return HostPlan(
+        next(host for host in host_types if host.host_type == name),
+        tuple(dict.fromkeys(entry.layer for entry in host_layers if entry.host_type == name)),
+        tuple(rule for rule in rules if applies(rule, name)),
+    )
 
 
-def _strips(frame: Frame, strip_rows: int | None) -> Iterator[tuple[Tile, float]]:
-    """Strips from north to south, each with the share of the rows north of it."""
-    step = strip_rows or max(1, STRIP_CELLS // frame.width)
-    for row0 in range(0, frame.height, step):
-        yield Tile(row0, min(row0 + step, frame.height), 0, frame.width), row0 / frame.height
+def _drawn_rules(plan: LandPlan) -> list[Rule]:
+    """Layers and vector rules whose masks the strips read."""
+    names = dict.fromkeys([*plan.mappers, *(name for host in plan.hosts for name in host.layers)])
+    rules = [rule for host in plan.hosts for rule in host.rules]
+    names |= dict.fromkeys(rule.known_within for rule in rules if rule.known_within)
+    return [*(layer_rule(name) for name in names), *(rule for rule in rules if not rule.on_raster)]
 
 
 def _origin(names: Sequence[str], layers: Sequence[VectorLayer]) -> Origin:
@@ -217,123 +188,142 @@ def _origin(names: Sequence[str], layers: Sequence[VectorLayer]) -> Origin:
     return max((layer.origin for layer in layers if layer.id in names), key=weakness.index)
 
 
-def _index(
-    layers: Sequence[VectorLayer], host_layers: Sequence[HostLayer], rules: Sequence[Rule], mapped_by: Sequence[str]
-) -> dict[tuple[str, float], _Shapes]:
-    by_name = {layer.id: layer for layer in layers}
-    wanted = {(entry.layer, 0.0) for entry in host_layers} | {(name, 0.0) for name in mapped_by}
-    wanted |= {(rule.layer, rule.setback_m) for rule in rules if rule.kind == "vector"}
-    return {key: _Shapes.of(by_name[key[0]], key[1]) for key in sorted(wanted)}
+def _strips(
+    region: Region,
+    plan: LandPlan,
+    masks: Mapping[Hashable, MaskStore],
+    rasters: Sequence[RasterLayer],
+    strip_rows: int | None,
+) -> Iterator[Strip]:
+    """Strips that hold some of the region, from north to south."""
+    frame = region.frame
+    inside, district = as_store(region.mask), as_store(region.district_index)
+    used = {rule.layer for host in plan.hosts for rule in host.rules if rule.on_raster}
+    used |= {name for _, name in plan.policy.value_rasters}
+    tested = [raster for raster in rasters if raster.id in used]
+    weight = row_weights(region.cell_area_m2)
+    step = strip_rows or _strip_rows(frame.width, len(masks) + 2 * len(tested))
+    for row0 in range(0, frame.height, step):
+        row1 = min(row0 + step, frame.height)
+        part = inside.part(row0, row1)
+        if part.any():
+            north = max(0, row0 - HALO_ROWS)
+            yield Strip(
+                row0,
+                frame.part(Tile(row0, row1, 0, frame.width)),
+                part,
+                district.part(north, min(row1 + HALO_ROWS, frame.height)),
+                row0 - north,
+                {key: store.part(row0, row1) for key, store in masks.items()},
+                {raster.id: _raster_strip(raster, row0, row1) for raster in tested},
+                weight[row0:row1],
+            )
 
 
-def _evaluate_strip(
-    strip: _Strip,
-    inside: Mask,
-    hosts: Sequence[_Host],
-    mappers: Sequence[str],
-    co_use: Sequence[tuple[str, str]],
-    masks: _Masks,
-    counts: _Counts,
-) -> None:
-    unmapped = inside & ~strip.union(mappers)
-    eligible: list[tuple[HostType, Mask]] = []
-    for k, host in enumerate(hosts):
-        own = strip.union(host.layers) & inside
-        once, twice, unsure = (np.zeros(strip.frame.shape, np.uint16) for _ in range(3))
-        for rule in host.rules:
-            excluded, doubt = strip.excluded(rule), strip.unsure(rule)
-            twice |= once & excluded
-            once |= excluded
-            if doubt is not None:
-                unsure |= doubt
-        free = own & ~(once | unsure)
-        unknown = unmapped | (own & unsure & ~once)
-        masks.write(k, strip.tile, free, unknown)
-        eligible.append((host.type, free))
-        counts.add_states(k, strip.tile, own, free, unknown)
-        alone = own & ~(twice | unsure)
-        for j, rule in enumerate(host.rules):
-            excluded = strip.excluded(rule)
-            counts.add_rule(k, j, strip.tile, own & excluded, alone & excluded)
-    for k, owned in enumerate(assign_owners(eligible, co_use)):
-        masks.write_owned(k, strip.tile, owned, eligible[k][1])
-        counts.add_owned(k, strip.tile, owned)
+def _strip_rows(width: int, masks: int) -> int:
+    cells = min(STRIP_CELLS, STRIP_MASK_CELLS // max(1, masks))
+    return max(1, cells // (width * BLOCK_ROWS)) * BLOCK_ROWS
 
 
-class _Masks:
-    """Masks of the whole frame. Masks that are equal share one array, which halves the memory of most studies."""
+def _raster_strip(raster: RasterLayer, row0: int, row1: int) -> RasterLayer:
+    frame = raster.frame.part(Tile(row0, row1, 0, raster.frame.width))
+    return replace(raster, frame=frame, values=rows_of(raster.values, row0, row1))
 
-    def __init__(self, frame: Frame, hosts: Sequence[_Host]) -> None:
-        self.names = [host.type.host_type for host in hosts]
-        self.eligible = [np.zeros(frame.shape, np.uint16) for _ in hosts]
-        self.owned = list(self.eligible)  # one array with eligible until the ledger takes something away
-        without_doubt = np.zeros(frame.shape, np.uint16)  # only raster rules make the unknown land differ
-        self.unknown = [
-            without_doubt if all(rule.kind == "vector" for rule in host.rules) else np.zeros(frame.shape, np.uint16)
-            for host in hosts
+
+def _outcomes(
+    evaluate: Callable[[Strip], StripOutcome], strips: Iterator[Strip], threads: int, dask: str | None
+) -> Iterator[StripOutcome]:
+    """Outcomes in the order of the strips."""
+    if dask is not None:
+        from distributed import Client
+
+        with Client(dask) as client:
+            yield from client.gather(client.map(evaluate, list(strips), pure=False))
+        return
+    if threads == 1:
+        yield from map(evaluate, strips)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        ahead = []
+        for strip in strips:  # a few strips ahead, so that memory does not grow with the region
+            ahead.append(pool.submit(evaluate, strip))
+            if len(ahead) > 2 * threads:
+                yield ahead.pop(0).result()
+        for waiting in ahead:
+            yield waiting.result()
+
+
+class _Gathered:
+    """Stores of the whole frame, and sums. Masks that are equal are one store."""
+
+    def __init__(self, region: Region, plan: LandPlan) -> None:
+        shape = region.frame.shape
+        self.region, self.plan = region, plan
+        self.sums = LandSums(plan, len(region.districts))
+        self.unmapped = MaskStore(shape)
+        self.eligible = [MaskStore(shape) for _ in plan.hosts]
+        self.unknown = [MaskStore(shape) if host.doubts else self.unmapped for host in plan.hosts]
+        self.owned = [MaskStore(shape) for _ in plan.hosts]
+        self.disputed = [False] * len(plan.hosts)
+        self.reasons = [
+            MaskStore(shape, host.reasons_type) if plan.reasons and host.reasons_type is not None else None
+            for host in plan.hosts
         ]
 
-    def write(self, k: int, tile: Tile, eligible: Mask, unknown: Mask) -> None:
-        self.eligible[k][tile.slices] = eligible
-        self.unknown[k][tile.slices] = unknown
+    def add(self, outcome: StripOutcome) -> None:
+        row0 = outcome.row0
+        self.sums.add(outcome)
+        self.unmapped.paste(row0, outcome.unmapped)
+        for k, found in enumerate(outcome.hosts):
+            self.eligible[k].paste(row0, found.eligible)
+            self.owned[k].paste(row0, found.owned or found.eligible)
+            self.disputed[k] |= found.owned is not None
+            if found.unknown is not None:
+                self.unknown[k].paste(row0, found.unknown)
+            reasons = self.reasons[k]
+            if reasons is not None and found.reasons is not None:
+                reasons.paste(row0, found.reasons)
 
-    def write_owned(self, k: int, tile: Tile, owned: Mask, eligible: Mask) -> None:
-        if self.owned[k] is self.eligible[k]:
-            if np.array_equal(owned, eligible):
-                return
-            self.owned[k] = self.eligible[k].copy()
-        self.owned[k][tile.slices] = owned
-
-    def lands(self, origins: Sequence[Origin]) -> tuple[HostLand, ...]:
-        for mask in (*self.eligible, *self.unknown, *self.owned):
-            mask.flags.writeable = False
-        parts = zip(self.names, self.eligible, self.unknown, self.owned, origins, strict=True)
-        return tuple(HostLand(*part) for part in parts)
-
-
-class _Counts:
-    """Sub-cells per row of the frame: ``states[host, (own, eligible, unknown, owned), row]`` and, per host,
-    ``rules[host][rule, (lost, sole), row]``. 64-bit, so that no region is too large."""
-
-    def __init__(self, height: int, hosts: Sequence[_Host]) -> None:
-        self.hosts = hosts
-        self.states = np.zeros((len(hosts), 4, height), np.int64)
-        self.rules = [np.zeros((len(host.rules), 2, height), np.int64) for host in hosts]
-
-    def add_states(self, k: int, tile: Tile, own: Mask, eligible: Mask, unknown: Mask) -> None:
-        for j, mask in enumerate((own, eligible, unknown)):
-            self.states[k, j, tile.slices[0]] = _row_counts(mask)
-
-    def add_owned(self, k: int, tile: Tile, owned: Mask) -> None:
-        self.states[k, 3, tile.slices[0]] = _row_counts(owned)
-
-    def add_rule(self, k: int, j: int, tile: Tile, lost: Mask, sole: Mask) -> None:
-        self.rules[k][j, 0, tile.slices[0]] = _row_counts(lost)
-        self.rules[k][j, 1, tile.slices[0]] = _row_counts(sole)
-
-    def tables(self, region: Region) -> tuple[pd.DataFrame, pd.DataFrame]:
-        row_km2 = region.cell_area_m2 / SUBCELLS / _M2_PER_KM2
-        whole = _row_counts(np.asarray(region.mask))
-        states, waterfall = [], []
-        for k, host in enumerate(self.hosts):
-            own, eligible, unknown, owned = self.states[k]
-            columns = (eligible, whole - eligible - unknown, unknown, whole, own, owned)
-            name = host.type.host_type
-            states.append((name, *(_km2(column, row_km2) for column in columns)))
-            for j, rule in enumerate(host.rules):
-                lost, sole = self.rules[k][j]
-                waterfall.append((name, rule.id, *(_km2(column, row_km2) for column in (lost, sole, lost - sole))))
-        return _table(states, list(STATES.columns), 1), _table(waterfall, list(WATERFALL.columns), 2)
+    def land(self, origins: Sequence[Origin]) -> LandResult:
+        for store in (*self.eligible, *self.unknown, *self.owned, *(r for r in self.reasons if r is not None)):
+            store.freeze()
+        lands = tuple(
+            HostLand(
+                host.type.host_type,
+                self.eligible[k],
+                self.unknown[k],
+                self.owned[k] if self.disputed[k] else self.eligible[k],
+                origins[k],
+                self.reasons[k],
+                tuple(rule.id for rule in host.rules),
+            )
+            for k, host in enumerate(self.plan.hosts)
+        )
+        codes = self.region.districts["district_code"].astype(str).tolist()
+        return LandResult(
+            self.region.frame,
+            lands,
+            self.sums.states(),
+            self.sums.waterfall(),
+            self.sums.states_by_district(codes),
+            self.sums.waterfall_by_district(codes),
+            self.sums.co_used(),
+        )
 
 
-def _row_counts(mask: Mask) -> Counts:
-    return np.asarray(np.bitwise_count(mask).sum(axis=1, dtype=np.int64))
+class _Steps:
+    """Progress of the two passes."""
 
+    def __init__(self, progress: Progress | None, masks: int) -> None:
+        self.progress, self.masks, self.count = progress, max(1, masks), 0
 
-def _km2(counts: Counts, row_km2: npt.NDArray[np.float64]) -> float:
-    return float(np.sum(counts * row_km2))
+    def drawn(self) -> None:
+        self.count += 1
+        self._tell(_DRAWN_SHARE * self.count / self.masks)
 
+    def evaluated(self, share: float) -> None:
+        self._tell(_DRAWN_SHARE + (1 - _DRAWN_SHARE) * share)
 
-def _table(rows: Sequence[tuple[object, ...]], columns: list[str], labels: int) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=columns)
-    return table.astype({name: object if k < labels else float for k, name in enumerate(columns)})
+    def _tell(self, share: float) -> None:
+        if self.progress is not None:
+            self.progress("land", float(np.clip(share, 0.0, 1.0)))

@@ -101,3 +101,15 @@ def test_strips_of_arrays_and_stores_are_alike() -> None:
     for raster_ in (whole, MaskStore.of(whole)):
         assert np.array_equal(np.vstack([s for _, s in strips_of(raster_, 37)]), whole)
         assert np.array_equal(rows_of(raster_, 5, 99), whole[5:99])
+
+
+@pytest.mark.parametrize(("row0", "row1"), [(0, 64), (64, 200), (3, 77), (199, 200), (0, 200)])
+def test_parts_and_pasting_are_opposites(row0, row1) -> None:
+    whole = raster(200, 1100, 7)
+    part = MaskStore.of(whole).part(row0, row1)
+    assert part == whole[row0:row1]
+    store = MaskStore(whole.shape)
+    store.paste(row0, part)
+    assert np.array_equal(store.rows(row0, row1), whole[row0:row1])
+    assert not store.rows(0, row0).any()
+    assert not store.rows(row1, 200).any()

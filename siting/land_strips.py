@@ -1,0 +1,220 @@
+"""One strip of the land stage: from the masks of its rows to states, ownership, reasons and sums of area.
+
+A strip is a plain record that can be sent to another process; its outcome is compressed. What a strip yields depends
+on its rows alone, so that any cut into strips and any number of workers give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from layers.contracts import RasterLayer
+from layers.frame import Frame
+from layers.mask_store import MaskStore
+from siting.contracts import HostType, Rule
+from siting.ledger import LedgerPolicy, assign_owners
+from siting.rule_masks import mask_key, outside_mask, test_raster
+
+Mask = npt.NDArray[np.uint16]
+Sums = npt.NDArray[np.int64]
+
+HALO_ROWS = 2
+_HIGH_BITS = 20
+_FIXED_BITS = 36
+_M2_PER_KM2 = 1e6
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """A host type with its layers and the rules that concern it."""
+
+    type: HostType
+    layers: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def doubts(self) -> bool:
+        """Whether some rule may leave host land unknown."""
+        return any(rule.on_raster or rule.known_within for rule in self.rules)
+
+    @property
+    def reasons_type(self) -> np.dtype[Any] | None:
+        """Smallest unsigned type with a bit for every rule, None beyond 64."""
+        for kind in (np.uint16, np.uint32, np.uint64):
+            if len(self.rules) <= np.dtype(kind).itemsize * 8:
+                return np.dtype(kind)
+        return None
+
+
+@dataclass(frozen=True)
+class LandPlan:
+    """What is asked of every strip."""
+
+    hosts: tuple[HostPlan, ...]
+    mappers: tuple[str, ...]
+    co_use: tuple[tuple[str, str], ...]
+    policy: LedgerPolicy
+    districts: npt.NDArray[np.object_]
+    reasons: bool = True
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Rows ``row0 <= row < row0 + frame.height`` of the study frame."""
+
+    row0: int
+    frame: Frame
+    inside: MaskStore
+    district: MaskStore
+    """District numbers, with up to :data:`HALO_ROWS` rows more in the north and in the south."""
+    halo: int
+    """Rows of ``district`` north of the strip."""
+    masks: Mapping[Hashable, MaskStore]
+    rasters: Mapping[str, RasterLayer]
+    """Rasters whose values are those of the strip."""
+    weight: npt.NDArray[np.int64]
+    """Sub-cell area of each row, see :func:`row_weights`."""
+
+
+@dataclass(frozen=True)
+class StripHost:
+    """Masks of one host type; None where they are those of the strip (unknown) or the eligible ones (owned)."""
+
+    eligible: MaskStore
+    unknown: MaskStore | None
+    owned: MaskStore | None
+    reasons: MaskStore | None
+    sums: Sums
+
+
+@dataclass(frozen=True)
+class StripOutcome:
+    row0: int
+    unmapped: MaskStore
+    region: Sums
+    hosts: tuple[StripHost, ...]
+    shared: Sums
+    """Land of each co-use pair, shape (pairs, districts, 2)."""
+
+
+def row_weights(cell_area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Sub-cell area of each row in units of 2**-36 m2, as (high, low) with value ``high * 2**20 + low``."""
+    fixed = np.rint(np.asarray(cell_area_m2, np.float64) / 16 * 2.0**_FIXED_BITS).astype(np.int64)
+    return np.stack([fixed >> _HIGH_BITS, fixed & ((1 << _HIGH_BITS) - 1)], axis=1)
+
+
+def fixed_area(sums: Sums) -> npt.NDArray[np.object_]:
+    """Whole numbers of 2**-36 m2 of sums of weights, last axis taken away; exact, hence free of order."""
+    return np.asarray(sums[..., 0].astype(object) * (1 << _HIGH_BITS) + sums[..., 1].astype(object), dtype=object)
+
+
+def area_km2(fixed: int) -> float:
+    """Area [km2] of a whole number of 2**-36 m2."""
+    return float(fixed / 2**_FIXED_BITS) / _M2_PER_KM2
+
+
+def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
+    """States, ledger, reasons and sums of one strip."""
+    from siting.land_kernels import (
+        OWNED,
+        PER_HOST,
+        PER_RULE,
+        add_mask,
+        district_runs,
+        evaluate_host,
+        fill_districts,
+        unmapped_land,
+    )
+
+    inside = strip.inside.to_array()
+    district = fill_districts(strip.district.to_array(), inside, strip.halo)
+    _place_the_rest(district, inside, strip.frame, plan.districts)
+    runs, number = district_runs(district), len(plan.districts)
+    stack, where = _stack(plan, strip)
+    region = np.zeros((1, number, 2), np.int64)
+    add_mask(region, 0, inside, runs, strip.weight)
+    unmapped = unmapped_land(stack, _indices(where, [(name, 0.0) for name in plan.mappers]), inside)
+    found = []
+    for host in plan.hosts:
+        sums = np.zeros((PER_HOST + PER_RULE * len(host.rules), number, 2), np.int64)
+        kind = host.reasons_type if plan.reasons else None
+        reasons = np.zeros(inside.shape if kind is not None else (0, 0), kind or np.uint16)
+        own = _indices(where, [(name, 0.0) for name in host.layers])
+        excluding = _indices(where, [mask_key(rule) for rule in host.rules])
+        doubting = np.array([where.get(_doubt_key(rule), -1) for rule in host.rules], np.int64)
+        masks = evaluate_host(stack, own, excluding, doubting, inside, unmapped, runs, strip.weight, sums, reasons)
+        found.append((host, *masks, reasons, sums))
+    owned = _owned(plan, strip, [(host.type, eligible) for host, eligible, *_ in found])
+    hosts = []
+    for (host, eligible, unknown, reasons, sums), mine in zip(found, owned, strict=True):
+        add_mask(sums, OWNED, mine, runs, strip.weight)
+        packed = MaskStore.of(eligible)
+        same = np.array_equal(mine, eligible)
+        hosts.append(
+            StripHost(
+                packed,
+                MaskStore.of(unknown) if host.doubts else None,
+                None if same else MaskStore.of(mine),
+                MaskStore.of(reasons) if reasons.size else None,
+                sums,
+            )
+        )
+    shared = np.zeros((len(plan.co_use), number, 2), np.int64)
+    by_name = {host.type.host_type: mine for host, mine in zip(plan.hosts, owned, strict=True)}
+    for k, (a, b) in enumerate(plan.co_use):
+        if a in by_name and b in by_name:
+            add_mask(shared, k, by_name[a] & by_name[b], runs, strip.weight)
+    return StripOutcome(strip.row0, MaskStore.of(unmapped), region, tuple(hosts), shared)
+
+
+def _doubt_key(rule: Rule) -> Hashable:
+    if rule.on_raster:
+        return ("unsure", mask_key(rule))
+    return ("outside", rule.known_within) if rule.known_within else None
+
+
+def _indices(where: Mapping[Hashable, int], keys: Sequence[Hashable]) -> npt.NDArray[np.int64]:
+    return np.array([where[key] for key in keys], np.int64)
+
+
+def _stack(plan: LandPlan, strip: Strip) -> tuple[npt.NDArray[np.uint16], dict[Hashable, int]]:
+    """Every mask that the strip's rules and hosts need, once, and the place of each."""
+    layers: dict[Hashable, Mask] = {key: store.to_array() for key, store in strip.masks.items()}
+    for rule in (rule for host in plan.hosts for rule in host.rules):
+        key = mask_key(rule)
+        if rule.on_raster and key not in layers:
+            layers[key], layers["unsure", key] = test_raster(rule, strip.rasters[rule.layer].values, strip.frame)
+        if rule.known_within and ("outside", rule.known_within) not in layers:
+            layers["outside", rule.known_within] = outside_mask(layers[rule.known_within, 0.0])
+    return np.stack(list(layers.values())), {key: k for k, key in enumerate(layers)}
+
+
+def _owned(plan: LandPlan, strip: Strip, eligible: Sequence[tuple[HostType, Mask]]) -> tuple[Mask, ...]:
+    values = None
+    if plan.policy.kind == "best_value" and plan.policy.value_rasters:
+        figures, rasters = dict(plan.policy.values), dict(plan.policy.value_rasters)
+        values = np.full((len(eligible), *strip.frame.shape), np.nan, np.float32)
+        for k, (host, _) in enumerate(eligible):
+            name = host.host_type
+            values[k] = strip.rasters[rasters[name]].values if name in rasters else figures.get(name, np.nan)
+    return assign_owners(eligible, plan.co_use, plan.policy, values)
+
+
+def _place_the_rest(
+    district: npt.NDArray[np.int16], inside: Mask, frame: Frame, districts: npt.NDArray[np.object_]
+) -> None:
+    """Give cells of the region that are far from any district's cells (slivers) the nearest district."""
+    row, col = np.nonzero((district == 0) & (inside != 0))
+    if not len(row):
+        return
+    x = frame.left + (col + 0.5) * frame.resolution_m
+    y = frame.top - (row + 0.5) * frame.resolution_m
+    points = shapely.points(x, y)
+    far = np.stack([shapely.distance(points, polygon) for polygon in districts])
+    district[row, col] = np.argmin(far, axis=0) + 1
