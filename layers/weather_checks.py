@@ -40,9 +40,10 @@ _ROLL_FROM = 0.75
 class SunTiming:
     """Where the sun of the values stands after the label (start of the hour) [min].
 
-    ``minutes`` follows global irradiance over the year, ``quarters`` over each quarter of it;
-    ``closure_minutes`` is where GHI - DHI - DNI cos(zenith) is least, an independent second opinion that only counts
-    as information: decomposed files carry the sun of whoever decomposed them.
+    ``minutes`` follows global irradiance over the year, ``quarters`` over each quarter of it; ``noon_minutes`` is a
+    second opinion that looks at nothing but symmetry: where the middle of the day's energy stands at solar noon.
+    ``closure_minutes`` is where GHI - DHI - DNI cos(zenith) is least. It only counts as information: a file whose DNI
+    was computed from GHI and DHI carries there the sun of whoever computed it, not of the measurement.
     """
 
     minutes: int
@@ -50,12 +51,14 @@ class SunTiming:
     correlation: float
     closure_minutes: int
     closure_rms_w_per_m2: float
+    noon_minutes: int = 0
 
     @property
     def certain(self) -> bool:
-        """Whether GHI follows the sun at all, and three quarters of the year agree with the year."""
+        """Whether GHI follows the sun at all, three quarters of the year agree with the year, and the symmetry does."""
         agreeing = sum(abs(quarter - self.minutes) <= _AGREEMENT_MIN for quarter in self.quarters)
-        return self.correlation >= _LEAST_CORRELATION and agreeing >= _AGREEING_QUARTERS
+        symmetric = abs(self.noon_minutes - self.minutes) <= _AGREEMENT_MIN
+        return self.correlation >= _LEAST_CORRELATION and agreeing >= _AGREEING_QUARTERS and symmetric
 
     @property
     def whole_hours_off(self) -> int:
@@ -92,13 +95,10 @@ def mean_cos_zenith(latitude: float, longitude: float, offset_min: float) -> Hou
     Declination and equation of time are Spencer's, right to some 0.5 degrees and one minute: enough to tell
     offsets apart, not used for yields.
     """
-    from pvlib.solarposition import declination_spencer71, equation_of_time_spencer71
+    from pvlib.solarposition import declination_spencer71
 
-    hour = np.arange(_HOURS)
-    day = hour // 24 + 1
-    solar_min = (hour % 24) * 60.0 + offset_min + 4.0 * (longitude - 120.0) + equation_of_time_spencer71(day)
-    # into the day around noon, so that offsets over midnight wrap
-    angle = (solar_min / 4.0 - 180.0 + 180.0) % 360.0 - 180.0
+    day = np.arange(_HOURS) // 24 + 1
+    angle = _minutes_after_noon(longitude, offset_min) / 4.0
     w1, w2 = np.radians(angle - 7.5), np.radians(angle + 7.5)
     phi, declination = np.radians(latitude), declination_spencer71(day)
     a, b = np.sin(phi) * np.sin(declination), np.cos(phi) * np.cos(declination)
@@ -135,7 +135,25 @@ def detect_sun_timing(ghi: Hours, dni: Hours, dhi: Hours, latitude: float, longi
         correlation=correlation,
         closure_minutes=int(_OFFSETS_MIN[best]),
         closure_rms_w_per_m2=float("nan") if closure is None else float(closure[best]),
+        noon_minutes=_noon_minutes(ghi, longitude),
     )
+
+
+def _noon_minutes(ghi: Hours, longitude: float) -> int:
+    """Where the sun of the values stands after the label if the day's energy is centred on solar noon [min]."""
+    if not ghi.any():
+        return 0
+    return -round(float((ghi * _minutes_after_noon(longitude, 0.0)).sum() / ghi.sum()))
+
+
+def _minutes_after_noon(longitude: float, offset_min: float) -> Hours:
+    """Solar time of each hour's label plus ``offset_min`` [min after noon, -720 to 720], shape (8760,)."""
+    from pvlib.solarposition import equation_of_time_spencer71
+
+    hour = np.arange(_HOURS)
+    solar_min = (hour % 24) * 60.0 + offset_min + 4.0 * (longitude - 120.0) + equation_of_time_spencer71(hour // 24 + 1)
+    # into the day around noon, so that offsets over midnight wrap
+    return np.asarray(solar_min % 1440.0 - 720.0, np.float64)
 
 
 def _best_correlation(ghi: Hours, suns: Hours) -> tuple[int, float]:

@@ -13,6 +13,7 @@ import pytest
 from layers.contracts import WEATHER_HOURS, FindingLog, InputError, Origin, SourceCard, Weather
 from layers.epw import inspect_epw, read_epw
 from layers.weather_checks import detect_sun_timing, mean_cos_zenith, upper_limits
+from layers.weather_raw import Options
 
 LATITUDE, LONGITUDE = 30.23, 120.17
 HOUR_OFF = ("Hangzhou", "Huaiyang", "Lusi", "Nanjing")
@@ -119,11 +120,23 @@ def test_hour_off_radiation_moves_and_the_rest_stays(tmp_path: Path) -> None:
     assert moved.hours["ghi_w_per_m2"].sum() == pytest.approx(ghi.sum(), rel=1e-6)
 
 
-def test_values_centred_on_the_label_are_kept_and_told(tmp_path: Path) -> None:
+def test_values_centred_on_the_label_are_averaged_over_the_hour(tmp_path: Path) -> None:
+    """Half an hour cannot be mended by whole hours: readings on the hour become means, each day keeps its energy."""
     path = write_epw(tmp_path / "a.epw", offset_min=0.0)
     (finding,) = inspect_epw(path, "data/a.epw")
     assert (finding.severity, finding.rule, finding.value) == ("warning", "epw.labels_centred", "-30 min")
-    assert read_epw(card(path), "x").corrections == ()
+    weather = read_epw(card(path), "x")
+    (words,) = weather.corrections
+    assert "averaged over the hour" in words
+    ghi, dni, dhi = (weather.hours[f"{part}_w_per_m2"].to_numpy() for part in ("ghi", "dni", "dhi"))
+    timing = detect_sun_timing(ghi, dni, dhi, LATITUDE, LONGITUDE)
+    assert abs(timing.minutes - 30) <= 5
+    filed, _, _ = radiation(0.0)
+    assert ghi.reshape(365, 24).sum(axis=1) == pytest.approx(filed.reshape(365, 24).sum(axis=1), rel=1e-4)
+    assert dhi + dni * mean_cos_zenith(LATITUDE, LONGITUDE, 30.0) == pytest.approx(ghi, abs=1e-6)
+    kept = read_epw(card(path), "x", options=Options(labels="as_filed"))
+    assert kept.hours["ghi_w_per_m2"].to_numpy() == pytest.approx(filed, abs=1e-3)
+    assert kept.corrections == ("labels kept as filed, the sun was not asked",)
 
 
 def test_radiation_without_a_sun_decides_nothing(tmp_path: Path) -> None:
@@ -172,13 +185,25 @@ def test_gap_of_rows_is_named(tmp_path: Path) -> None:
 )
 def test_sentinels_are_missing_values(tmp_path: Path, place: int, sentinel: object, column: str) -> None:
     path = write_epw(tmp_path / "a.epw", changes={(i, place): sentinel for i in range(4000, 4008)})
-    (finding,) = inspect_epw(path, "data/a.epw")
-    assert (finding.severity, finding.rule, finding.value) == ("error", "epw.value_missing", column)
-    assert "in 8 hours" in finding.message
-    assert finding.item.endswith("and 3 more")
+    sentinels = [f for f in inspect_epw(path, "data/a.epw") if f.rule == "epw.sentinel"]
+    assert [(f.severity, f.item.endswith("and 3 more")) for f in sentinels] == [("warning", True)] * (sentinel != "")
+    (gap,) = [f for f in inspect_epw(path, "data/a.epw") if f.rule == "epw.gap_filled"]
+    assert (gap.severity, gap.value, gap.item) == ("warning", column, "06-16 16:00 to 06-16 23:00 (8 h)")
+    assert "'neighbouring days'" in gap.message
+    weather = read_epw(card(path), "x")
+    assert any("06-16 16:00 to 06-16 23:00" in words for words in weather.corrections)
+    assert weather.hours.loc[weather.hours.index[4000:4008], column].max() < 200_000.0
 
 
-@pytest.mark.parametrize(("place", "value"), [(6, 72.0), (6, -80.0), (9, 10130), (13, -5), (21, 99), (21, -1)])
+def test_a_column_that_is_missing_too_often_is_refused(tmp_path: Path) -> None:
+    """5 % of 8760 hours are 438; extraterrestrial columns of 9999 are never read."""
+    path = write_epw(tmp_path / "a.epw", changes={(i, 13): 9999 for i in range(0, 8760, 15)})
+    assert ("error", "epw.gap_share") in rules(path)
+    with pytest.raises(InputError, match=r"epw\.gap_share"):
+        read_epw(card(path), "x")
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 72.0), (6, -80.0), (9, 10130), (13, -5), (21, 76), (21, -1)])
 def test_values_out_of_range(tmp_path: Path, place: int, value: float) -> None:
     path = write_epw(tmp_path / "a.epw", changes={(100, place): value})
     (finding,) = inspect_epw(path, "data/a.epw")
@@ -194,15 +219,39 @@ def test_every_fault_of_a_file_at_once(tmp_path: Path) -> None:
         twice=(9,),
         changes={(20, 6): 99.9, (30, 21): -3, (40, 14): "x"},
     )
-    assert rules(path) == [
-        ("error", "epw.position"),
-        ("error", "epw.time_zone"),
+    assert sorted(rules(path)) == [
         ("error", "epw.gap"),
         ("error", "epw.hour_twice"),
-        ("error", "epw.value_missing"),
-        ("error", "epw.value_missing"),
+        ("error", "epw.position"),
         ("error", "epw.value_range"),
+        ("warning", "epw.sentinel"),
     ]
+
+
+def test_another_zone_is_turned_to_china_standard_time(tmp_path: Path) -> None:
+    """A file in UTC: its first hour stands at 8 o'clock, its last eight hours at the beginning of the year."""
+    ghi, dni, dhi = radiation(30.0)
+    changes = {
+        (i, 13 + k): round(float(np.roll(part, -8)[i]), 3)
+        for k, part in enumerate((ghi, dni, dhi))
+        for i in range(8760)
+    }
+    utc = write_epw(
+        tmp_path / "a.epw", location=f"Toy,Zhejiang,CHN,CSWD,584570,{LATITUDE},{LONGITUDE},0.0,41.7", changes=changes
+    )
+    weather = read_epw(card(utc), "x")
+    assert weather.hours["ghi_w_per_m2"].to_numpy() == pytest.approx(ghi, abs=1e-3)
+    assert "turned from UTC+0" in weather.corrections[0]
+    assert weather.hours["temp_air_c"].iloc[8] == pytest.approx(15.0)
+
+
+def test_wind_direction_and_albedo_are_read_where_they_are_known(tmp_path: Path) -> None:
+    changes: dict[tuple[int, int], object] = {(i, 20): 999 for i in range(100)}
+    weather = read_epw(card(write_epw(tmp_path / "a.epw", changes=changes)), "x")
+    assert weather.hours["wind_from_degree"].isna().sum() == 100
+    assert weather.hours["wind_from_degree"].iloc[100] == 90.0
+    assert "albedo" not in weather.hours
+    assert weather.years == (2005,)
 
 
 def test_rows_out_of_order(tmp_path: Path) -> None:
@@ -274,7 +323,8 @@ def test_all_stations_become_weather(station_weather: dict[str, Weather], real_d
         assert len(weather.hours) == 8760
         row = table.loc[weather.title.split(" (")[0]]
         assert weather.hours["ghi_w_per_m2"].sum() / 1000 == pytest.approx(row["ghi_kwh"], abs=1.5)
-        assert weather.hours["dni_w_per_m2"].sum() / 1000 == pytest.approx(row["dni_kwh"], abs=1.5)
+        beam = row["dni_kwh"]  # DNI of files that stood on the hour is closed again with the sun of mid-hour
+        assert weather.hours["dni_w_per_m2"].sum() / 1000 == pytest.approx(beam, rel=0.12)
         assert weather.hours["temp_air_c"].mean() == pytest.approx(row["t_mean"], abs=0.06)
         assert weather.hours["wind_speed_m_per_s"].mean() == pytest.approx(row["ws_mean"], abs=0.01)
 
@@ -283,17 +333,35 @@ def test_all_stations_become_weather(station_weather: dict[str, Weather], real_d
 def test_real_data_1_four_stations_are_an_hour_off(station_weather: dict[str, Weather]) -> None:
     """Trap: EPW hour label. At four stations the sun of GHI stands 25 to 40 min before the label, at the others on it.
 
-    Nanjing belongs to the four once its latitude is right; the closure of the components alone would leave it out,
-    because diffuse radiation there follows another clock than global.
+    The closure of the components says +30 min at most of the others, because DNI was derived there with the sun of
+    mid-hour. GHI itself says 0 in two independent ways (correlation over the year, symmetry of the days), so that the
+    twelve are readings on the hour, which are averaged over it; Hangzhou, Huaiyang, Lusi and Nanjing (with its right
+    latitude) are moved. Afterwards all sixteen fit mid-hour.
     """
     moved = {name for name, weather in station_weather.items() if any("moved" in c for c in weather.corrections)}
+    averaged = {name for name, weather in station_weather.items() if any("averaged" in c for c in weather.corrections)}
     assert moved == set(HOUR_OFF)
-    for name, weather in station_weather.items():
+    assert averaged == set(station_weather) - moved
+    for weather in station_weather.values():
         ghi, dni, dhi = (weather.hours[f"{part}_w_per_m2"].to_numpy() for part in ("ghi", "dni", "dhi"))
         timing = detect_sun_timing(ghi, dni, dhi, weather.latitude, weather.longitude)
-        low, high = (20, 35) if name in HOUR_OFF else (-5, 5)
-        assert low <= timing.minutes <= high
+        assert 20 <= timing.minutes <= 35
+        assert 20 <= timing.noon_minutes <= 40
         assert timing.whole_hours_off == 0
+
+
+@pytest.mark.real_data
+def test_two_opinions_on_the_labels_of_the_files(real_data: Path) -> None:
+    """As filed: correlation and symmetry agree within 10 min at all stations, closure disagrees by up to 50."""
+    for path in stations(real_data):
+        name = path.name.split(".")[1].split("-")[0]
+        weather = read_epw(card(path), "x", options=Options(labels="as_filed"))
+        ghi, dni, dhi = (weather.hours[f"{part}_w_per_m2"].to_numpy() for part in ("ghi", "dni", "dhi"))
+        timing = detect_sun_timing(ghi, dni, dhi, weather.latitude, weather.longitude)
+        assert abs(timing.minutes - timing.noon_minutes) <= 10
+        low, high = (-40, -25) if name in HOUR_OFF else (-5, 0)
+        assert low <= timing.minutes <= high
+        assert timing.closure_minutes - timing.minutes >= 5
 
 
 @pytest.mark.real_data
@@ -317,8 +385,10 @@ def test_known_oddities_are_counted(real_data: Path) -> None:
         findings = inspect_epw(path, path.name)
         assert {f.severity for f in findings} == {"warning"}
         found[path.name.split(".")[1].split("-")[0]] = sorted(
-            (f.rule, f.value) for f in findings if "labels" not in f.rule
+            (f.rule, f.value) for f in findings if "labels" not in f.rule and f.rule != "epw.closure"
         )
+        name = path.name.split(".")[1].split("-")[0]
+        assert any(f.rule == "epw.closure" for f in findings) == (name in HOUR_OFF)
     assert {name: odd for name, odd in found.items() if odd} == {
         "Huaiyang": [("epw.radiation_impossible", "2267 W/m2")],
         "Hangzhou": [("epw.radiation_impossible", "1011 W/m2")],
