@@ -256,8 +256,8 @@ def strips_of(raster: MaskStore | npt.NDArray[Any], rows: int) -> Iterator[tuple
 
 
 def rows_of(raster: MaskStore | npt.NDArray[Any], row0: int, row1: int) -> Array:
-    """Rows ``row0 <= row < row1`` of a store or of an array."""
-    return raster.rows(row0, row1) if isinstance(raster, MaskStore) else raster[row0:row1]
+    """Rows ``row0 <= row < row1`` of a store, of an array, or of anything that is read by ``rows(row0, row1)``."""
+    return raster.rows(row0, row1) if hasattr(raster, "rows") else raster[row0:row1]
 
 
 def _packed(cells: Array) -> Block:

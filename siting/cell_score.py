@@ -1,0 +1,142 @@
+"""Weighted score of every cell from rasters, in strips: where on the eligible land would a project be good?
+
+A criterion's value function is given by its breakpoints (exact for linear, trapezoid and table functions, sampled for
+logistic ones). A cell without a value of any one criterion has no score: unknown is never zero.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from layers.contracts import RasterLayer
+from layers.frame import Frame
+from layers.mask_store import BLOCK_ROWS, MaskStore, rows_of
+
+Floats = npt.NDArray[np.float32]
+
+_STRIP_CELLS = 500_000
+
+
+@dataclass(frozen=True)
+class CellCriterion:
+    """One criterion of a cell score.
+
+    ``breaks`` ascend in the raster's unit, ``heights`` are the values there (0 to 1); between them the value is linear,
+    beyond the ends it is level.
+    """
+
+    id: str
+    raster: RasterLayer
+    weight: float
+    breaks: npt.NDArray[np.float64]
+    heights: npt.NDArray[np.float64]
+
+
+def score_strips(
+    criteria: Sequence[CellCriterion],
+    *,
+    within: MaskStore | npt.NDArray[Any] | None = None,
+    workers: int | None = None,
+) -> Iterator[tuple[int, Floats]]:
+    """(first row, score) of strips from north to south.
+
+    Parameters
+    ----------
+    criteria : sequence of CellCriterion
+        On one frame; at least one, weights 0 or more and not all 0.
+    within : MaskStore or ndarray, optional
+        Cells to score, those that are not 0 (eligible land); all others are NaN.
+    workers : int, optional
+        Threads, by default one a core; the score does not depend on it.
+
+    Returns
+    -------
+    iterator of (int, float32 array)
+        ``sum(weight * value) / sum(weight)``, 0 to 1; NaN where a criterion has no value.
+
+    Raises
+    ------
+    ValueError
+        For criteria that make no score: none, different frames, weights or breakpoints out of order.
+    """
+    frame = _checked(criteria, within)
+    weights = np.array([criterion.weight for criterion in criteria], np.float64)
+    shares = weights / weights.sum()
+    threads = workers or os.cpu_count() or 1
+    step = max(1, _STRIP_CELLS // (frame.width * BLOCK_ROWS)) * BLOCK_ROWS
+
+    def strip(row0: int) -> Floats:
+        return _strip(criteria, shares, within, row0, min(row0 + step, frame.height), frame.width)
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = []
+        for row0 in range(0, frame.height, step):
+            waiting.append((row0, pool.submit(strip, row0)))
+            if len(waiting) > 2 * threads:
+                first, job = waiting.pop(0)
+                yield first, job.result()
+        for first, job in waiting:
+            yield first, job.result()
+
+
+def score_cells(
+    criteria: Sequence[CellCriterion],
+    *,
+    within: MaskStore | npt.NDArray[Any] | None = None,
+    workers: int | None = None,
+) -> Floats:
+    """The whole raster of :func:`score_strips`."""
+    out = np.empty(_checked(criteria, within).shape, np.float32)
+    for row0, score in score_strips(criteria, within=within, workers=workers):
+        out[row0 : row0 + score.shape[0]] = score
+    return out
+
+
+def _strip(
+    criteria: Sequence[CellCriterion],
+    shares: npt.NDArray[np.float64],
+    within: MaskStore | npt.NDArray[Any] | None,
+    row0: int,
+    row1: int,
+    width: int,
+) -> Floats:
+    from siting.cell_score_kernels import add_criterion
+
+    total = np.zeros((row1 - row0, width), np.float64)
+    if within is not None:
+        cells = rows_of(within, row0, row1)
+        if not cells.any():
+            return np.full(total.shape, np.nan, np.float32)
+        total[cells == 0] = np.nan
+    for criterion, share in zip(criteria, shares, strict=True):
+        values = np.asarray(rows_of(criterion.raster.values, row0, row1))
+        add_criterion(total, values, share, *(np.asarray(a, np.float64) for a in (criterion.breaks, criterion.heights)))
+    return total.astype(np.float32)
+
+
+def _checked(criteria: Sequence[CellCriterion], within: MaskStore | npt.NDArray[Any] | None) -> Frame:
+    if not criteria:
+        raise ValueError("a score needs a criterion")
+    frame = criteria[0].raster.frame
+    for criterion in criteria:
+        breaks, heights = np.asarray(criterion.breaks, float), np.asarray(criterion.heights, float)
+        if criterion.raster.frame != frame or criterion.raster.values.shape != frame.shape:
+            raise ValueError(f"criterion {criterion.id}: its raster is not on the frame of the others")
+        if breaks.ndim != 1 or breaks.shape != heights.shape or breaks.size < 2 or not (np.diff(breaks) > 0).all():
+            raise ValueError(
+                f"criterion {criterion.id}: two or more ascending breakpoints with a value each are needed"
+            )
+        if not (np.isfinite(criterion.weight) and criterion.weight >= 0):
+            raise ValueError(f"criterion {criterion.id}: a weight is 0 or more, got {criterion.weight}")
+    if not sum(criterion.weight for criterion in criteria) > 0:
+        raise ValueError("all weights are 0")
+    if within is not None and within.shape != frame.shape:
+        raise ValueError(f"the land to score has the shape {within.shape}, the frame {frame.shape}")
+    return frame
