@@ -7,7 +7,7 @@ caller's. The masks are walked strip by strip, so that a province needs no more 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,10 +56,8 @@ PACK_RULES = Table(
         "rule": column(str, "", "rule id and layer"),
         "label_zh": column(str, "", "what the rule is called"),
         "label_en": column(str, "", "what the rule is called"),
-        "lost_before_km2": column(
-            float, "km2", "excluded under the study's own pack; NaN: no such rule", nullable=True
-        ),
-        "lost_after_km2": column(float, "km2", "excluded under the other pack; NaN: no such rule", nullable=True),
+        "lost_before_km2": column(float, "km2", "excluded under its own pack; NaN: no such rule", nullable=True),
+        "lost_after_km2": column(float, "km2", "excluded under the other; NaN: no such rule", nullable=True),
         "sole_before_km2": column(float, "km2", "by this rule alone, study's own pack", nullable=True),
         "sole_after_km2": column(float, "km2", "by this rule alone, other pack", nullable=True),
         "document_before": column(str, "", "document in the study's own pack"),
@@ -247,9 +245,14 @@ def _change(name: str, before: PackRule | None, after: PackRule | None) -> tuple
     return name, "changed", *words, before.document, after.document
 
 
-def _figures(rule: PackRule, fields: Sequence[str]) -> str:
+def _figures(rule: PackRule, fields: Iterable[str]) -> str:
     """Figures of a rule that it states, e.g. ``setback_m 500; applies_to wind_plain wind_hill``."""
     return "; ".join(f"{name} {_FIGURES[name](getattr(rule, name))}" for name in fields if _stated(getattr(rule, name)))
+
+
+def figures_in_words(rule: PackRule) -> str:
+    """All figures that a rule states, and its host types, in one line."""
+    return _figures(rule, _FIGURES)
 
 
 def _stated(value: object) -> bool:

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from study import cli_rules
+
 app = typer.Typer(
     name="fengguang",
     help=(
@@ -228,6 +230,8 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
         yield show
 
+
+cli_rules.register(app)
 
 if __name__ == "__main__":
     main()

@@ -14,9 +14,11 @@ from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
 from siting.contracts import SENSITIVITY, STABILITY
+from siting.pack_compare import PACK_CHANGES, PACK_RULES, PACK_STATES
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 
-CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY)
+PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES)
+CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, *PACKS)
 OWN_TABLES = {"assumptions", "sources", "definitions"}
 FOLDER = Path(study.labels.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
