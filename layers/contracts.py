@@ -14,6 +14,7 @@ Conventions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone
@@ -136,6 +137,9 @@ WEATHER_HOURS = Table(
             float, "degree", "direction the wind blows from, clockwise from north; NaN unknown or calm",
             nullable=True, ge=0, le=360,
         ),
+        "wind_speed_second_m_per_s": column(
+            float, "m/s", "wind speed at second_wind_height_m; NaN unknown", nullable=True, ge=0, le=75
+        ),
         "albedo": column(float, "", "reflected share of global irradiance; NaN unknown", nullable=True, ge=0, le=1),
     },
 )  # fmt: skip
@@ -162,6 +166,8 @@ class Weather:
     title: str
     corrections: tuple[str, ...] = ()
     years: tuple[int, ...] = ()
+    second_wind_height_m: float = math.nan
+    """Height of ``wind_speed_second_m_per_s`` [m]; NaN where there is only one level of wind."""
 
 
 DISTRICTS = Table(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from layers.contracts import Origin
+from layers.contracts import Finding, Origin
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from layers.tables import Table, column
@@ -400,15 +400,42 @@ LOSSES = Table(
 )
 
 
+YIELD_DETAILS = Table(
+    "yield_details",
+    "What stands behind each candidate's yearly yield.",
+    {
+        "candidate_id": column(str, "", "candidate", unique=True),
+        "p50_mwh": column(float, "MWh", "yearly AC energy of the first year, exceeded in half of all years", ge=0),
+        "p75_mwh": column(float, "MWh", "exceeded with a probability of 75 %", ge=0),
+        "p90_mwh": column(float, "MWh", "exceeded with a probability of 90 %", ge=0),
+        "sigma_share": column(float, "1", "standard deviation of a single year by the median", ge=0),
+        "life_mean_mwh": column(float, "MWh", "mean of all years of operation, with degradation", ge=0),
+        "site_factor": column(float, "1", "energy left by what only this site has (shade, co-use)", gt=0),
+        "wake_loss_share": column(float, "1", "wake loss in the chain; NaN for PV", nullable=True, ge=0, le=1),
+        "hub_mean_m_per_s": column(float, "m/s", "mean wind at hub height; NaN for PV", nullable=True, ge=0),
+        "alarm": column(str, "", "rule id of the alarm that the yearly hours raise; empty: plausible"),
+    },
+)
+
+
+def _no_details() -> pd.DataFrame:
+    return YIELD_DETAILS.empty()
+
+
 @dataclass(frozen=True)
 class YieldResult:
     """``profiles``: hours x variants, float64, AC power per grid_capacity_mw (0..1), index as the weather's.
-    ``yields`` follows :data:`YIELDS`, ``losses`` follows :data:`LOSSES`. ``alarms`` names implausible hours."""
+    ``yields`` follows :data:`YIELDS`, ``losses`` follows :data:`LOSSES`, ``details`` :data:`YIELD_DETAILS`.
+    ``alarms`` names implausible hours; ``findings`` says the same with rule, item, value and remedy. ``assumptions``
+    tells what was taken where the inputs do not say (a uniform wind rose, a table of wakes)."""
 
     profiles: pd.DataFrame
     yields: pd.DataFrame
     losses: pd.DataFrame
     alarms: tuple[str, ...] = ()
+    details: pd.DataFrame = field(default_factory=_no_details)
+    findings: tuple[Finding, ...] = ()
+    assumptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

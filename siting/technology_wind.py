@@ -7,7 +7,6 @@ wind_losses.csv         itemised loss chains, in the order of the rows
 wind_roughness.csv      roughness length by land class
 wind_wakes.csv          wake loss by installed density and number of turbines
 wind_curtailment.csv    rules that stop or slow turbines by month, hour, wind and temperature
-wind_uncertainty.csv    uncertainty budget of a yearly yield
 ======================  =====================================================================
 """
 
@@ -109,19 +108,6 @@ WIND_CURTAILMENT = Table(
         **PROVENANCE,
     },
 )
-WIND_UNCERTAINTY = Table(
-    "wind_uncertainty",
-    "Uncertainty budget of the yearly energy; items are independent and combined in quadrature.",
-    {
-        "item": column(str, "", "what is uncertain", unique=True),
-        **LABELS,
-        "uncertainty_percent": column(float, "%", "one standard deviation, of the yearly energy", ge=0, le=60),
-        "basis": column(
-            str, "", "always; raw_speed: only without a long-run mean", isin=("always", "raw_speed", "long_run")
-        ),
-        **PROVENANCE,
-    },
-)
 
 
 @dataclass(frozen=True)
@@ -192,19 +178,6 @@ class CurtailmentRule:
     confidence: Confidence
 
 
-@dataclass(frozen=True)
-class UncertaintyItem:
-    """One row of ``wind_uncertainty.csv``."""
-
-    item: str
-    label_zh: str
-    label_en: str
-    uncertainty_percent: float
-    basis: Literal["always", "raw_speed", "long_run"]
-    source: str
-    confidence: Confidence
-
-
 def read_turbines(reader: TableReader) -> tuple[list[Row], Callable[[], tuple[Turbine, ...]]]:
     """Rows of ``turbines.csv``, checked with the files that they refer to, and what makes records of them.
 
@@ -236,12 +209,6 @@ def load_wakes(folder: Path = _FOLDER) -> tuple[WakeRow, ...]:
 def load_curtailment_rules(folder: Path = _FOLDER) -> tuple[CurtailmentRule, ...]:
     """All curtailment rules; a study names the ones that hold."""
     return _load(WIND_CURTAILMENT, CurtailmentRule, folder)
-
-
-@lru_cache(maxsize=4)
-def load_uncertainty(folder: Path = _FOLDER) -> tuple[UncertaintyItem, ...]:
-    """The uncertainty budget of wind."""
-    return _load(WIND_UNCERTAINTY, UncertaintyItem, folder)
 
 
 def roughness_of_class(land_class: str) -> float:

@@ -69,8 +69,8 @@ Density = Literal["iec", "none"]
 
 _STEEPEST = 4.0
 _WAKE = "wake"
-SECOND_SPEED = "wind_speed_high_m_per_s"
-"""Optional column of the weather: wind at a second, higher level, see :attr:`WindOptions.second_height_m`."""
+SECOND_SPEED = "wind_speed_second_m_per_s"
+"""Optional column of the weather: wind at ``Weather.second_wind_height_m``."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,10 @@ def hub_speed(weather: Weather, hub_height_m: float, options: WindOptions | None
     if chosen.shear == "two_level" and second is None:
         raise ValueError(f"weather cell {weather.cell_id} has no second level of wind")
     if second is not None and chosen.shear in ("auto", "two_level"):
-        high, height_m = second
-        return two_level_speed(measured, high, weather.wind_height_m, height_m, hub_height_m)
+        other, other_m = second
+        levels = ((measured, weather.wind_height_m), (other, other_m))
+        (low, low_m), (high, high_m) = levels if weather.wind_height_m < other_m else levels[::-1]
+        return two_level_speed(low, high, low_m, high_m, hub_height_m)
     shear: Shear = "power" if chosen.shear == "power" else "log"
     if chosen.site_roughness_m is not None and shear == "log":
         return speed_over_other_ground(
@@ -136,9 +138,9 @@ def hub_speed(weather: Weather, hub_height_m: float, options: WindOptions | None
 
 
 def second_level(weather: Weather) -> tuple[Floats, float] | None:
-    """Wind and height of a second level above the first, where the weather has one in every hour."""
-    height_m = float(getattr(weather, "second_wind_height_m", math.nan))
-    if not height_m > weather.wind_height_m or SECOND_SPEED not in weather.hours:
+    """Wind and height of the second level, where the weather has one with a value in every hour."""
+    height_m = weather.second_wind_height_m
+    if not (height_m > 0 and height_m != weather.wind_height_m) or SECOND_SPEED not in weather.hours:
         return None
     speed = weather.hours[SECOND_SPEED].to_numpy(float)
     return (speed, height_m) if np.isfinite(speed).all() else None

@@ -19,51 +19,68 @@ Floats = npt.NDArray[np.float64]
 AnyFloats = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 DensityCorrection = Literal["none", "iec", "svenningsen"]
 
-_BUCKETS_PER_M_PER_S = 10.0
+_BUCKETS_PER_M_PER_S = (10, 20, 100, 1000)
+_ON_BUCKET = 1e-6
 _CORRECTIONS = {"none": 0, "iec": 1, "svenningsen": 2}
 
 
 @dataclass(frozen=True)
 class CurveSet:
-    """Power curves as padded arrays, shape (curves, nodes): see :func:`siting.wind_kernels.power_kernel`."""
+    """Power curves in the form that :func:`siting.wind_kernels.power_kernel` reads.
 
+    ``offset`` and ``slope`` (curves, buckets): one straight line in each bucket of 1/``per_m_per_s`` m/s. ``nodes``
+    and ``share`` (curves, points): the curve's points, padded; ``last`` the number of the last one; ``first`` (curves,
+    buckets) the segment in which a bucket starts.
+    """
+
+    offset: Floats
+    slope: Floats
+    per_m_per_s: float
     nodes: Floats
     share: Floats
-    slope: Floats
-    first: npt.NDArray[np.int32]
-    per_m_per_s: Floats
     last: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int32]
     cut_out: Floats
     recut_in: Floats
 
 
 def curve_set(curves: Sequence[PowerCurve]) -> CurveSet:
-    """Power curves in the form that the kernel reads: buckets of 0.1 m/s point to the segment they start in."""
+    """Power curves as tables of straight lines: exact, because every point of a curve stands on the end of a bucket.
+
+    Raises
+    ------
+    ValueError
+        If a curve has points finer than 0.001 m/s.
+    """
+    per = _buckets(curves)
     count, longest = len(curves), max(curve.speed_m_per_s.size for curve in curves)
-    fastest = max(float(curve.speed_m_per_s[-1]) for curve in curves)
-    buckets = int(fastest * _BUCKETS_PER_M_PER_S) + 2
-    nodes, share, slope = (np.zeros((count, longest)) for _ in range(3))
+    buckets = int(max(float(curve.speed_m_per_s[-1]) for curve in curves) * per) + 2
+    nodes, share = np.full((count, longest), np.inf), np.zeros((count, longest))
+    offset, slopes = np.zeros((count, buckets)), np.zeros((count, buckets))
     first = np.zeros((count, buckets), dtype=np.int32)
+    middle = (np.arange(buckets) + 0.5) / per
     for k, curve in enumerate(curves):
-        size = curve.speed_m_per_s.size
-        nodes[k, :size], nodes[k, size:] = curve.speed_m_per_s, np.inf
-        share[k, :size] = curve.power_share
-        slope[k, : size - 1] = np.diff(curve.power_share) / np.diff(curve.speed_m_per_s)
-        starts = np.arange(buckets) / _BUCKETS_PER_M_PER_S
-        found = np.searchsorted(curve.speed_m_per_s, starts, side="right") - 1
-        first[k] = np.clip(found, 0, size - 2)
+        v, p = curve.speed_m_per_s, curve.power_share
+        nodes[k, : v.size], share[k, : v.size] = v, p
+        found = np.searchsorted(v, middle, side="right") - 1
+        first[k] = np.clip(found, 0, v.size - 2)
+        slope = np.diff(p)[first[k]] / np.diff(v)[first[k]]
+        # the bucket that starts at cut-out is read for cut-out itself: it goes on with the last line
+        offset[k], slopes[k] = p[first[k]] - slope * v[first[k]], slope
+        offset[k, found < 0] = slopes[k, found < 0] = 0.0
     recut_in = np.array([curve.recut_in_m_per_s for curve in curves])
     cut_out = np.array([curve.cut_out_m_per_s for curve in curves])
-    return CurveSet(
-        nodes,
-        share,
-        slope,
-        first,
-        np.full(count, _BUCKETS_PER_M_PER_S),
-        np.array([curve.speed_m_per_s.size - 1 for curve in curves]),
-        cut_out,
-        np.where(recut_in < cut_out, recut_in, np.inf),
-    )
+    last = np.array([curve.speed_m_per_s.size - 1 for curve in curves])
+    no_wait = np.where(recut_in < cut_out, recut_in, np.inf)
+    return CurveSet(offset, slopes, float(per), nodes, share, last, first, cut_out, no_wait)
+
+
+def _buckets(curves: Sequence[PowerCurve]) -> int:
+    points = np.concatenate([curve.speed_m_per_s for curve in curves])
+    for per in _BUCKETS_PER_M_PER_S:
+        if bool((np.abs(points * per - np.rint(points * per)) < _ON_BUCKET).all()):
+            return per
+    raise ValueError("points of a power curve must not be finer than 0.001 m/s")
 
 
 def wind_power(
@@ -108,29 +125,28 @@ def wind_power(
     shape = (speed.shape[0], hub_m.size, speed.shape[1])
     if factor.shape != shape[:2] or curves.cut_out.size != hub_m.size:
         raise ValueError(f"factor {factor.shape} and {curves.cut_out.size} curves do not fit {shape[:2]}")
-    if not bool((speed >= 0).all()) or not bool(np.isfinite(speed).all()):
-        raise ValueError("wind speeds must be numbers and not negative")
     result: AnyFloats = np.empty(shape, np.float32) if out is None else out
     if result.shape != shape:
         raise ValueError(f"out {result.shape} does not fit {shape}")
-    if density == "none" and not np.isfinite(curves.recut_in).any():
-        wind_kernels.plain_power_kernel(
-            speed, factor, curves.nodes, curves.share, curves.slope, curves.first, curves.per_m_per_s, curves.last,
-            curves.cut_out, result,
-        )  # fmt: skip
-        return result
     if density != "none" and (temp_air_c is None or pressure_pa is None):
         raise ValueError("a density correction needs temperature and pressure")
-    temp, pressure = (speed, speed) if temp_air_c is None or pressure_pa is None else (temp_air_c, pressure_pa)
-    if density != "none" and not (np.isfinite(temp).all() and np.isfinite(pressure).all()):
-        raise ValueError("temperature and pressure must be numbers")
-    moves = density == "svenningsen"
-    wind_kernels.power_kernel(
-        speed, factor, temp, pressure, hub_m, _CORRECTIONS[density], curves.nodes, curves.share, curves.slope,
-        curves.first, curves.per_m_per_s, curves.last, np.full(hub_m.size, np.inf) if moves else curves.cut_out,
-        curves.recut_in, result,
+    speed_ = _single(speed)
+    temp = speed_ if temp_air_c is None else _single(temp_air_c)
+    pressure = speed_ if pressure_pa is None else _single(pressure_pa)
+    fall_k, fall_pa, per_gas = wind_kernels.at_hub(hub_m)
+    c = curves
+    bad = wind_kernels.power_kernel(
+        speed_, _single(factor), temp, pressure, _single(fall_k), _single(fall_pa), np.float32(per_gas),
+        _CORRECTIONS[density], _single(c.offset), _single(c.slope), _single(c.nodes), _single(c.share), c.first,
+        np.float32(c.per_m_per_s), c.last, _single(c.cut_out), _single(c.recut_in), result,
     )  # fmt: skip
+    if bad:
+        raise ValueError(f"{bad} values of wind, temperature or pressure are no numbers, or impossible")
     return result
+
+
+def _single(values: AnyFloats) -> npt.NDArray[np.float32]:
+    return values.astype(np.float32, copy=False)
 
 
 def in_blocks(count: int, size: int) -> Iterator[slice]:
