@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -141,9 +142,13 @@ def _stamps(column: pd.Series, options: Options, report: Report) -> tuple[pd.Dat
         raise report.refuse("stamp", f"row {row + 1}", words.iloc[row], what, remedy)
     index = pd.DatetimeIndex(best)
     if zones[0]:
-        return index, 0.0
-    zone_h = float(options.zone_h or 0.0)
-    return index - pd.Timedelta(hours=zone_h), zone_h
+        zone_h = (
+            0.0 if zones[0] == "Z" else pd.Timestamp(f"2019-01-01T00:00{zones[0]}").utcoffset() / timedelta(hours=1)
+        )
+    else:
+        zone_h = float(options.zone_h or 0.0)
+        index = index - pd.Timedelta(hours=zone_h)
+    return index.tz_convert(timezone(timedelta(hours=zone_h))), zone_h
 
 
 def _step_min(stamps: pd.DatetimeIndex) -> float:

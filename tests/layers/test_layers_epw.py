@@ -323,8 +323,10 @@ def test_all_stations_become_weather(station_weather: dict[str, Weather], real_d
         assert len(weather.hours) == 8760
         row = table.loc[weather.title.split(" (")[0]]
         assert weather.hours["ghi_w_per_m2"].sum() / 1000 == pytest.approx(row["ghi_kwh"], abs=1.5)
-        beam = row["dni_kwh"]  # DNI of files that stood on the hour is closed again with the sun of mid-hour
-        assert weather.hours["dni_w_per_m2"].sum() / 1000 == pytest.approx(beam, rel=0.12)
+        # DNI of files that stood on the hour follows GHI - DHI with the sun of mid-hour; the files' own falls short of
+        # GHI - DHI by up to an eighth
+        beam = row["dni_kwh"]
+        assert weather.hours["dni_w_per_m2"].sum() / 1000 == pytest.approx(beam, rel=0.15)
         assert weather.hours["temp_air_c"].mean() == pytest.approx(row["t_mean"], abs=0.06)
         assert weather.hours["wind_speed_m_per_s"].mean() == pytest.approx(row["ws_mean"], abs=0.01)
 
