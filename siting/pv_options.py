@@ -18,8 +18,9 @@ ModuleModel = Literal["pvwatts", "single_diode"]
 class PvOptions:
     """How light becomes power.
 
-    ``horizons``: skylines by weather cell, ``""`` for every other cell. ``subhourly_clipping``: an hour's beam is taken
-    as full sun for a part of the hour and none for the rest, so that the inverter limits what an hourly mean hides.
+    ``horizons``: skylines by weather cell, ``""`` for every other cell. ``subhourly_clipping``: an hour
+    whose beam is below that of a clear sky is taken as a bright and a dull part with the same mean, so that the
+    inverter limits what an hourly mean hides.
     """
 
     transposition: Transposition = "haydavies"

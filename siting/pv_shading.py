@@ -32,7 +32,7 @@ class Horizon:
 
     def at(self, azimuth_deg: Floats) -> Floats:
         """Elevation of the skyline [degree] at any azimuth, same shape."""
-        return np.interp(azimuth_deg, self.azimuth_deg, self.elevation_deg, period=360.0)
+        return np.asarray(np.interp(azimuth_deg, self.azimuth_deg, self.elevation_deg, period=360.0), dtype=float)
 
 
 def sun_is_free(horizon: Horizon, sun: Sun) -> npt.NDArray[np.bool_]:
@@ -57,7 +57,7 @@ def sky_share(horizon: Horizon, tilt_deg: Floats, azimuth_deg: Floats) -> Floats
 
     def above(elevation: Floats) -> Floats:
         cosine_part = np.pi / 4 - elevation / 2 - np.sin(2 * elevation) / 4
-        return np.cos(tilt) * np.cos(elevation) ** 2 / 2 + k * cosine_part
+        return np.asarray(np.cos(tilt) * np.cos(elevation) ** 2 / 2 + k * cosine_part)
 
     free = above(np.maximum(cut, skyline)).sum(axis=0)
     return np.asarray(free / above(cut).sum(axis=0))

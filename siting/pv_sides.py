@@ -22,7 +22,9 @@ Floats = npt.NDArray[np.float64]
 _WIND_HEIGHT_M = 10.0
 _NO_DIODE = np.zeros(9)
 _TURBIDITY = 3.0
-"""Linke turbidity between clouds, for sub-hourly clipping; assumed, a clear day of a clean month."""
+_HIGH_SUN_DEG = 75.0
+_CLEAREST = 0.9
+_ENOUGH_HOURS = 30
 _LIGHT = ("ghi_w_per_m2", "dni_w_per_m2", "dhi_w_per_m2")
 _NEEDED = (*_LIGHT, "temp_air_c", "wind_speed_m_per_s")
 
@@ -70,7 +72,10 @@ def pv_cell(weather: Weather, options: PvOptions | None = None) -> PvCell:
         beam_h, circumsolar_h = np.where(free, parts.beam, 0.0), np.where(free, parts.circumsolar, 0.0)
         flat = float(sky_share(horizon, np.zeros(1), np.zeros(1))[0])
         ground_h = np.where(free, np.maximum(parts.ground - parts.isotropic, 0.0), 0.0) + flat * parts.isotropic
-    clear = _clear_beam(weather, _pick(sun, row)) if chosen.subhourly_clipping else np.zeros(row.size)
+    clear = np.zeros(row.size)
+    if chosen.subhourly_clipping:
+        month = np.asarray(pd.DatetimeIndex(hours.index).month, dtype=np.int64)[row]
+        clear = _clear_beam(dni[row], month, weather.altitude_m, _pick(sun, row))
     wind = speed_at_height(
         hours["wind_speed_m_per_s"].to_numpy(float), weather.wind_height_m, _WIND_HEIGHT_M, weather.roughness_length_m
     )
@@ -97,7 +102,7 @@ def pv_cell(weather: Weather, options: PvOptions | None = None) -> PvCell:
 def hour_arrays(cell: PvCell, mountings: Sequence[Mounting], options: PvOptions) -> tuple[Floats, ...]:
     """Arguments of :class:`siting.pv_kernels.HourArrays` for the mountings in use."""
     heating = np.stack([heating_per_light(mounting, cell.wind_m_per_s, options) for mounting in mountings])
-    return (cell.row.astype(np.int64), *cell.light, cell.temp_air_c, heating)  # type: ignore[return-value]
+    return (cell.row.astype(np.int64), *cell.light, cell.temp_air_c, heating)
 
 
 def heating_per_light(mounting: Mounting, wind_m_per_s: Floats, options: PvOptions) -> Floats:
@@ -255,16 +260,28 @@ def _diode(variant: PvVariant) -> Floats:
     return diode_parameters(variant.module)
 
 
-def _clear_beam(weather: Weather, sun: Sun) -> Floats:
-    """Beam of a cloudless sky [W/m2] (Ineichen) in the lit hours."""
+def _clear_beam(dni: Floats, month: npt.NDArray[np.int64], altitude_m: float, sun: Sun) -> Floats:
+    """Beam [W/m2] while no cloud is before the sun, in the lit hours.
+
+    Ineichen's clear sky scaled to the record: by its share that the beam reaches or stays below in nine of ten hours
+    of the month, so that haze is not taken for broken clouds.
+    """
     from pvlib import atmosphere, clearsky
 
     zenith = np.minimum(sun.zenith_deg, 89.9)
-    air_mass = atmosphere.get_absolute_airmass(
-        atmosphere.get_relative_airmass(zenith), atmosphere.alt2pres(weather.altitude_m)
-    )
-    sky = clearsky.ineichen(zenith, air_mass, _TURBIDITY, weather.altitude_m, sun.extra_w_per_m2)
-    return np.asarray(sky["dni"], dtype=float)
+    air_mass = atmosphere.get_absolute_airmass(atmosphere.get_relative_airmass(zenith), atmosphere.alt2pres(altitude_m))
+    sky = clearsky.ineichen(zenith, air_mass, _TURBIDITY, altitude_m, sun.extra_w_per_m2)
+    clear = np.maximum(np.asarray(sky["dni"], dtype=float), 1.0)
+    high = (zenith < _HIGH_SUN_DEG) & (dni > 0)
+    if not high.any():
+        return clear
+    share = dni / clear
+    scale = np.full(dni.size, np.quantile(share[high], _CLEAREST))
+    for number in np.unique(month):
+        mine = high & (month == number)
+        if mine.sum() >= _ENOUGH_HOURS:
+            scale[month == number] = np.quantile(share[mine], _CLEAREST)
+    return np.asarray(clear * scale)
 
 
 def _pick(sun: Sun, row: npt.NDArray[np.int64]) -> Sun:

@@ -73,7 +73,7 @@ def sun_clock(labels: pd.DatetimeIndex) -> SunClock:
     """
     if labels.tz is None:
         raise ValueError("the hours have no time zone: the sun cannot be placed")
-    if len(labels) > 2 and bool((np.diff(labels.asi8) == _ticks(labels, _HOUR)).all()):
+    if len(labels) > 2 and bool((np.diff(_unix(labels)) == _HOUR.total_seconds()).all()):
         return _regular_clock(labels[0].tz_convert("UTC"), len(labels))
     return _clock(labels.tz_convert("UTC"))
 
@@ -162,7 +162,3 @@ def _clock(labels: pd.DatetimeIndex) -> SunClock:
 def _unix(times: pd.DatetimeIndex) -> Floats:
     """Seconds since 1970."""
     return np.asarray(times.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64) / 1e9)
-
-
-def _ticks(labels: pd.DatetimeIndex, step: pd.Timedelta) -> int:
-    return int(step.as_unit(labels.unit).value)
