@@ -62,7 +62,12 @@ class WakeLoss:
 
 
 def wind_rose(
-    hub_speed: Floats, from_degree: Floats | None = None, *, sectors: int = _SECTORS, frequency: Floats | None = None
+    hub_speed: Floats,
+    from_degree: Floats | None = None,
+    *,
+    sectors: int = _SECTORS,
+    bin_m_per_s: float = _SPEED_BIN_M_PER_S,
+    frequency: Floats | None = None,
 ) -> WindRose:
     """Wind rose of a series.
 
@@ -76,7 +81,7 @@ def wind_rose(
     frequency : array, shape (hours,), optional
         Weight of each value; alike where not given.
     """
-    edges = np.arange(0, float(hub_speed.max()) + 2 * _SPEED_BIN_M_PER_S, _SPEED_BIN_M_PER_S)
+    edges = np.arange(0, float(hub_speed.max()) + 2 * bin_m_per_s, bin_m_per_s)
     bins = np.digitize(hub_speed, edges) - 1
     middle = (edges[:-1] + edges[1:]) / 2
     direction = np.arange(sectors) * 360.0 / sectors
