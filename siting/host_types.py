@@ -81,7 +81,6 @@ def load_host_types(path: Path = HOST_TYPES_FILE) -> tuple[HostType, ...]:
             raise InputError(findings)
         rows = [_row(shown, line, number, findings) for number, line in enumerate(reader, start=2)]
     _check_unique(shown, rows, findings)
-    _check_co_use(shown, rows, findings)
     if findings:
         raise InputError(sorted(findings))
     return tuple(HostType(**row) for row in rows)
@@ -190,10 +189,6 @@ def _check_unique(shown: str, rows: list[dict[str, Any]], findings: list[Finding
             seen.add(row[name])
 
 
-def _check_co_use(shown: str, rows: list[dict[str, Any]], findings: list[Finding]) -> None:
-    known = [row["host_type"] for row in rows]
-    for number, row in enumerate(rows, start=2):
-        for name in row["co_use"].split():
-            if name not in known:
-                item, message = f"row {number}, co_use", f"There is no host type {name!r}."
-                findings.append(_finding(shown, "co_use", item, name, message, nearest_key(name, known)))
+def may_share_land(a: HostType, b: HostType) -> bool:
+    """Whether the table lets two host types share land; either row may say so."""
+    return b.host_type in a.co_use.split() or a.host_type in b.co_use.split()

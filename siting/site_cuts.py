@@ -132,7 +132,7 @@ def _blocks(
         a, b = (np.concatenate([edge[k] for edge in edges]) for k in (0, 1))
         graph = sparse.coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(count, count)).tocsr()
         graph = (graph + graph.T).tocsr()
-    return _Blocks(x, y, np.bincount(block, weight, minlength=count), site, graph), block
+    return _Blocks(x, y, np.bincount(block, weight, minlength=count).astype(float), site, graph), block
 
 
 def _unique_pairs(a: Longs, b: Longs, site: Longs) -> tuple[Longs, Longs]:

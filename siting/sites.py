@@ -2,9 +2,9 @@
 
 Ground and wind hosts form sites from cells that are at least half covered; patches with a gap of at most the host
 type's ``group_distance_m`` belong together (see :mod:`siting.patches`). Wind sites have the turbines that stand on
-them (:mod:`siting.turbine_layout`). Roofs are gathered by block, district and host type, because a village's roofs are
-one project to the network. Sites above the host type's greatest size are cut (:mod:`siting.site_cuts`). Whatever is in
-no site is in the remainder, by reason: sites + remainder = ledger.
+them (:mod:`siting.turbine_layout`). Roofs, and strips along roads and railways, are gathered by block, district and
+host type, because a village's roofs are one project to the network. Sites above the host type's greatest size are cut
+(:mod:`siting.site_cuts`). Whatever is in no site is in the remainder, by reason: sites + remainder = ledger.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def delineate_sites(
     for entry in land.lands:
         host = next(h for h in host_types if h.host_type == entry.host_type)
         source = cover_source(host, land, host_layers, layers, co_use, sub_m2)
-        if host.kind == "roof":
+        if is_gathered(host):
             made = _roof_sites(host, source, region, settings)
         elif host.kind == "wind":
             made = _wind_sites(host, source, entry.owned, region, settings)
@@ -150,6 +150,11 @@ def delineate_sites(
     turbines = pd.concat(positions, ignore_index=True) if positions else TURBINES.empty()
     turbines = turbines.sort_values("turbine_id", ignore_index=True)
     return Sites(CANDIDATES.validate(candidates), REMAINDER.validate(remainder), TURBINES.validate(turbines), shared)
+
+
+def is_gathered(host: HostType) -> bool:
+    """Whether a host type's sites are all of it in a block: roofs, and strips along lines."""
+    return host.kind == "roof" or host.geometry == "line"
 
 
 # --- sites by kind of host ------------------------------------------------------------------------------------------
@@ -337,15 +342,17 @@ def _candidates(
         capacity = runs.total(runs.power_m2) / _M2_PER_KM2 * host.usable_share * host.density_mw_per_km2
     else:
         capacity = np.asarray(np.bincount(made.turbines.patch, minlength=runs.count) * made.rated_mw, np.float64)
-    is_roof = host.kind == "roof"
-    outlines = block_outlines(runs, frame) if is_roof else cell_outlines(runs, frame)
+    gathered = is_gathered(host)
+    outlines = block_outlines(runs, frame) if gathered else cell_outlines(runs, frame)
     names_zh, names_en = (districts[name].to_numpy(object)[district - 1] for name in ("name_zh", "name_en"))
     shared, factor = _sharing(runs, host, land, settings)
     return gpd.GeoDataFrame(
         {
             "candidate_id": stable_ids(
                 f"{settings.study_code}-{host.abbreviation or host.host_type}",
-                _block_anchors(made, host, frame, settings.block_km, codes) if is_roof else _anchors(runs, host, frame),
+                _block_anchors(made, host, frame, settings.block_km, codes)
+                if gathered
+                else _anchors(runs, host, frame),
                 area_m2,
             ),
             "host_type": host.host_type,
