@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.contracts import Finding, InputError, Weather
-from siting.pv_options import PvOptions
+from siting.pv_options import CellTemperature, PvOptions
 from siting.pv_shading import sky_share, sun_is_free
 from siting.sun import Sun, sun_of_hours
 from siting.technology_pv import Mounting, PvModule, PvRows, PvVariant
@@ -117,19 +117,30 @@ def heating_per_light(mounting: Mounting, wind_m_per_s: Floats, options: PvOptio
     """
     from pvlib import temperature
 
-    model = options.cell_temperature
-    arguments = {
-        "pvsyst": (temperature.pvsyst_cell, (mounting.u_c_w_per_m2_k, mounting.u_v_w_s_per_m3_k)),
-        "faiman": (temperature.faiman, (mounting.faiman_u0_w_per_m2_k, mounting.faiman_u1_w_s_per_m3_k)),
-        "sapm": (temperature.sapm_cell, (mounting.sapm_a, mounting.sapm_b, mounting.sapm_delta_t_k)),
-    }
-    function, coefficients = arguments[model]
-    if not np.isfinite(coefficients).all():
-        message = f"There are no coefficients of the {model} model for this mounting."
-        remedy = 'Add them to pv_mountings.csv, or choose cell_temperature = "pvsyst".'
-        finding = Finding("error", "pv.cell_temperature", "study", "pv", mounting.mounting, model, message, remedy)
-        raise InputError([finding])
-    return np.asarray(function(1.0, 0.0, wind_m_per_s, *coefficients), dtype=float) + np.zeros_like(wind_m_per_s)
+    findings = heating_findings(mounting, options.cell_temperature)
+    if findings:
+        raise InputError(findings)
+    models = {"pvsyst": temperature.pvsyst_cell, "faiman": temperature.faiman, "sapm": temperature.sapm_cell}
+    coefficients = _coefficients(mounting, options.cell_temperature)
+    rise = models[options.cell_temperature](1.0, 0.0, wind_m_per_s, *coefficients)
+    return np.asarray(rise, dtype=float) + np.zeros_like(wind_m_per_s)
+
+
+def heating_findings(mounting: Mounting, model: CellTemperature) -> list[Finding]:
+    """What keeps a mounting from being used with a model of the cell temperature."""
+    if np.isfinite(_coefficients(mounting, model)).all():
+        return []
+    message = f"There are no coefficients of the {model} model for this mounting."
+    remedy = 'Add them to pv_mountings.csv, or choose cell_temperature = "pvsyst".'
+    return [Finding("error", "pv.cell_temperature", "study", "pv", mounting.mounting, model, message, remedy)]
+
+
+def _coefficients(mounting: Mounting, model: CellTemperature) -> tuple[float, ...]:
+    return {
+        "pvsyst": (mounting.u_c_w_per_m2_k, mounting.u_v_w_s_per_m3_k),
+        "faiman": (mounting.faiman_u0_w_per_m2_k, mounting.faiman_u1_w_s_per_m3_k),
+        "sapm": (mounting.sapm_a, mounting.sapm_b, mounting.sapm_delta_t_k),
+    }[model]
 
 
 @dataclass(frozen=True)
@@ -271,10 +282,10 @@ def _clear_beam(dni: Floats, month: npt.NDArray[np.int64], altitude_m: float, su
     zenith = np.minimum(sun.zenith_deg, 89.9)
     air_mass = atmosphere.get_absolute_airmass(atmosphere.get_relative_airmass(zenith), atmosphere.alt2pres(altitude_m))
     sky = clearsky.ineichen(zenith, air_mass, _TURBIDITY, altitude_m, sun.extra_w_per_m2)
-    clear = np.maximum(np.asarray(sky["dni"], dtype=float), 1.0)
+    clear: Floats = np.maximum(np.asarray(sky["dni"], dtype=float), 1.0)
     high = (zenith < _HIGH_SUN_DEG) & (dni > 0)
     if not high.any():
-        return clear
+        return np.asarray(clear, dtype=float)
     share = dni / clear
     scale = np.full(dni.size, np.quantile(share[high], _CLEAREST))
     for number in np.unique(month):

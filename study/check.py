@@ -9,6 +9,7 @@ from layers.contracts import Finding, InputError
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.scoring import criterion_findings
+from study.pv import pv_findings
 from study.study_file import Study, nearest
 
 __all__ = ["check_study", "layer_ids", "refuse_errors", "used_sources"]
@@ -27,6 +28,7 @@ def check_study(study: Study) -> list[Finding]:
         *_frame_findings(study),
         *_generated_findings(study),
         *source_findings(study),
+        *pv_findings(study),
         *network_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
@@ -87,6 +89,7 @@ def _references(study: Study) -> list[Finding]:
         must_be("sources", sources, "generated.weather", "normals", file.generated.weather.normals)
     if file.demand is not None:
         must_be("sources", sources, "demand", "source", file.demand.source)
+    must_be("sources", sources, "pv", "horizon", file.pv.horizon)
     for item in ("lines_source", "substations_source", "plants_source"):
         must_be("sources", sources, "network", item, getattr(file.network, item))
     return found + _lacks(study)

@@ -261,6 +261,26 @@ class WindEntry(Closed):
     confidence: Literal["A", "B", "C"] = "C"
 
 
+class PvEntry(Closed):
+    """How light becomes PV power, for the whole study."""
+
+    transposition: Literal["haydavies", "perez", "isotropic"] = "haydavies"
+    """Model that brings diffuse light onto tilted planes."""
+    reflection: Literal["physical", "ashrae", "none"] = "physical"
+    """Loss of the beam at the glass by its angle."""
+    cell_temperature: Literal["pvsyst", "faiman", "sapm"] = "pvsyst"
+    """Cell temperature model; pv_mountings.csv says which mountings have coefficients."""
+    module_model: Literal["pvwatts", "single_diode"] = "pvwatts"
+    """pvwatts: linear in light and temperature; single_diode: De Soto with the parameters of pv_modules.csv."""
+    subhourly_clipping: bool = False
+    """Take the loss at the inverter's limit into account that hourly means hide (some tenths of a percent, 2 % at a
+    DC/AC ratio of 2)."""
+    horizon: Identifier | None = None
+    """Source id of a CSV with the skyline: azimuth_deg, elevation_deg and, where they differ, weather_cell."""
+    variants: dict[str, str] = {}
+    """Another way of building by host type, rows of pv_variants.csv, e.g. { fish_pond = "ground_bifacial" }."""
+
+
 class DemandEntry(Closed):
     source: str
     """Source id of an hourly table."""
@@ -373,6 +393,7 @@ class StudyFile(Closed):
     stability: StabilityEntry = StabilityEntry()
     weather: tuple[WeatherEntry, ...] = ()
     wind: WindEntry = WindEntry()
+    pv: PvEntry = PvEntry()
     demand: DemandEntry | None = None
     network: NetworkEntry
     cases: tuple[CaseEntry, ...]

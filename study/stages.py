@@ -256,14 +256,14 @@ def compute_land_tables(results: Results) -> LandTables:
 
 
 def compute_sites(results: Results) -> Sites:
-    from siting.host_types import load_host_types
     from siting.sites import delineate_sites
+    from study.pv import host_types
 
     file = results.study.file
     return delineate_sites(
         results.get("land"),
         results.get("region"),
-        load_host_types(),
+        host_types(file),
         records.host_layers(file),
         block_km=file.land.block_km,
         study_code=file.study.code,
@@ -271,16 +271,17 @@ def compute_sites(results: Results) -> Sites:
 
 
 def compute_yields(results: Results) -> YieldResult:
-    from siting.host_types import load_host_types
     from siting.yields import compute_yields as yields_of
+    from study.pv import host_types, pv_options
 
     wind = results.study.file.wind
     return yields_of(
         results.get("sites").candidates,
-        load_host_types(),
+        host_types(results.study.file),
         results.get("weather"),
         wind_mean_speed=wind.mean_speed_m_per_s,
         wind_mean_speed_source=wind.source,
+        pv_options=pv_options(results.study),
         progress=results.progress,
     )
 
@@ -461,9 +462,10 @@ STAGES: tuple[Stage, ...] = (
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
     Stage("sites", "候选场址", "candidate sites", ("region", "land"), _SITING,
-          lambda s: [s.file.study.code, _slice("land", "hosts")(s)], _no_sources, compute_sites),
-    Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind"),
-          _no_sources, compute_yields),
+          lambda s: [s.file.study.code, s.file.pv.variants, _slice("land", "hosts")(s)], _no_sources,
+          compute_sites),
+    Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind", "pv"),
+          _named(lambda f: [f.pv.horizon]), compute_yields),
     Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
           _named(lambda f: (f.network.lines_source, f.network.substations_source, f.network.plants_source)),
           _by_own_standards(compute_network)),
