@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from layers.contracts import Finding, InputError
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
+from study.costs import cost_findings
 from study.scoring import criterion_findings
 from study.pv import pv_findings
 from study.study_file import Study, nearest
@@ -23,6 +24,7 @@ def check_study(study: Study) -> list[Finding]:
         *_host_findings(study),
         *exclusion_findings(study),
         *criterion_findings(study),
+        *cost_findings(study),
         *_case_findings(study),
         *_duplicate_findings(study),
         *_frame_findings(study),

@@ -21,6 +21,7 @@ STUDY_CODE = (
     "study/records.py",
     "study/rules.py",
     "study/scoring.py",
+    "study/costs.py",
     "study/network.py",
     "study/connect.py",
     "study/pipeline.py",

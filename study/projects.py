@@ -8,8 +8,6 @@ import pandas as pd
 
 from maps.contracts import PROJECTS
 from siting.contracts import HostType
-from siting.cost import lcoe
-from siting.technology_tables import load_technology_tables
 
 _WGS84 = "EPSG:4326"
 
@@ -30,10 +28,12 @@ def project_list(
     stations: pd.DataFrame,
     districts: pd.DataFrame,
     host_types: tuple[HostType, ...],
+    lcoe: pd.Series,
 ) -> gpd.GeoDataFrame:
     """One row a candidate, columns of :data:`maps.contracts.PROJECTS` plus ``geometry`` in WGS-84.
 
-    All tables follow their contracts; every candidate must stand in each of them.
+    All tables follow their contracts; every candidate must stand in each of them. ``lcoe`` is the cost of energy with
+    the connection where it is known [CNY/kWh], by candidate id.
     """
     table = project_order(candidates, scores)
     for other in (yields, connections, verdicts):
@@ -46,7 +46,7 @@ def project_list(
     table = _labelled(table, stations, "station_id", {"name_zh": "station_zh", "name_en": "station_en"})
     measures = {"description_zh": "upgrade_zh", "description_en": "upgrade_en"}
     table = _labelled(table, upgrades, "upgrade_id", measures)
-    table["lcoe_cny_per_kwh"] = _lcoe_with_connection(table)
+    table["lcoe_cny_per_kwh"] = table["candidate_id"].map(lcoe).astype(float)
     table = table.rename(columns={"vn_kv": "connection_kv", "length_km": "connection_km"})
     result = gpd.GeoDataFrame(
         table[list(PROJECTS.columns)].reset_index(drop=True),
@@ -63,19 +63,3 @@ def _labelled(table: pd.DataFrame, names: pd.DataFrame, key: str, columns: dict[
     for source, target in columns.items():
         table[target] = table[key].map(lookup[source]).fillna("").astype(object)
     return table
-
-
-def _lcoe_with_connection(table: pd.DataFrame) -> np.ndarray:
-    """Levelised cost with the grid connection where that is known, else without."""
-    tables = load_technology_tables()
-    cost = np.full(len(table), np.nan)
-    connection = table["connection_cost_cny"].fillna(0.0).to_numpy(float)
-    for name in sorted(table["technology"].unique()):
-        rows = (table["technology"] == name).to_numpy()
-        cost[rows] = lcoe(
-            tables.technology(name),
-            table.loc[rows, "capacity_mw"].to_numpy(float),
-            table.loc[rows, "energy_mwh"].to_numpy(float),
-            connection_cost_cny=connection[rows],
-        )
-    return cost

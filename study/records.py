@@ -6,7 +6,7 @@ import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
-from study import scoring
+from study import costs, scoring
 from study.schema import CaseEntry, StudyFile
 from study.targets import Target
 
@@ -118,7 +118,7 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *_missing_values(file), *weights, *speed, *split)
+    return (*own, *shares, *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed, *split)
 
 
 def _missing_values(file: StudyFile) -> list[Assumption]:

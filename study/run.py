@@ -19,6 +19,7 @@ from maps.contracts import SiteMapInput
 from study import records
 from study.cache import Cache, code_digest, digest, library_versions
 from study.check import check_study, refuse_errors, used_sources
+from study.costs import ProjectCosts, project_costs
 from study.exports import Evidence
 from study.manifest import (
     InputRecord,
@@ -164,7 +165,7 @@ def _point_latest(home: Path, run_id: str) -> None:
         (home / "latest.txt").write_text(run_id + "\n", "utf-8")
 
 
-def assemble(study: Study, results: Results) -> SiteMapInput:
+def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInput:
     """All that the map and the lists show, out of the stages' results."""
     from siting.host_types import load_host_types
     from study.targets import target_table
@@ -174,7 +175,7 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
     host_types = tuple(load_host_types())
     projects = project_list(
         results.get("sites").candidates,
-        results.get("yields").yields,
+        results.get("costs").yields,
         results.get("scores"),
         results.get("connections"),
         judged.verdicts,
@@ -182,6 +183,7 @@ def assemble(study: Study, results: Results) -> SiteMapInput:
         network.stations,
         districts,
         host_types,
+        costs.lcoe,
     )
     substations = judged.substations.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
     hosts = pd.DataFrame(
@@ -257,10 +259,11 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from maps.site_map import write_site_map
     from study.exports import write_projects, write_table
 
-    shown = assemble(study, results)
+    costs = project_costs(results)
+    shown = assemble(study, results, costs)
     judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land_tables")
     frame_crs = results.get("region_facts").crs
-    backing = evidence(results)
+    backing = evidence(results, costs)
     results.cache.store(SHOWN, run_id, Shown(shown, judged.substations, judged.upgrades, frame_crs, backing))
     write_site_map(shown, folder / "site_map.html")
     write_projects(
@@ -290,6 +293,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "land/waterfall": land.waterfall,
         "land/remainder": results.get("sites").remainder,
         "yield/losses": results.get("yields").losses,
+        "cost/waterfall": costs.waterfall,
+        "cost/by_technology": costs.by_technology,
+        "cost/co2_avoided": results.get("costs").co2,
         "scores/criteria": criteria_table(study, results),
         "scores/rank_stability": stability.candidates,
         "scores/weight_changes": stability.changes,
@@ -302,14 +308,17 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     _write_network(results, folder / "loadflow" / "network")
 
 
-def evidence(results: Results) -> tuple[Evidence, ...]:
+def evidence(results: Results, costs: ProjectCosts) -> tuple[Evidence, ...]:
     """Tables that back the project list in the workbook."""
     from siting.contracts import SENSITIVITY, STABILITY
+    from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 
     stability = results.get("stability")
     return (
         Evidence("rank_stability", stability.candidates, STABILITY),
         Evidence("sensitivity", stability.sensitivity, SENSITIVITY),
+        Evidence("cost", costs.by_technology, COST_BY_TECHNOLOGY),
+        Evidence("co2", results.get("costs").co2, CO2_AVOIDED),
     )
 
 

@@ -247,6 +247,44 @@ class StabilityEntry(Closed):
     draws: Annotated[int, Field(ge=1, le=10_000)] = 500
 
 
+class TechnologyCostEntry(Closed):
+    """The study's own figures for one technology; each is listed as an assumption."""
+
+    technology: str
+    """Row of siting/technologies/technologies.csv."""
+    capex_cny_per_kw: Annotated[float, Field(gt=0)] | None = None
+    """Investment without grid connection, by DC capacity of PV, AC of wind."""
+    opex_cny_per_kw_a: Annotated[float, Field(ge=0)] | None = None
+    life_a: Annotated[float, Field(ge=1, le=60)] | None = None
+    discount_rate: Annotated[float, Field(ge=0, le=0.3)] | None = None
+    degradation_per_a: Annotated[float, Field(ge=0, le=0.1)] | None = None
+    price_year: int | None = None
+    """Year of the prices stated here; the study's where left out."""
+    source: str = ""
+    confidence: Literal["A", "B", "C"] = "C"
+
+
+class CostEntry(Closed):
+    """What the cost of energy is counted with."""
+
+    price_year: int = 2023
+    """All money is brought to prices of this year."""
+    discount_rate: Annotated[float, Field(ge=0, le=0.3)] | None = None
+    """Real, before tax, for all technologies; leave out for each technology's own."""
+    source: str = ""
+    """Where the discount rate comes from."""
+    confidence: Literal["A", "B", "C"] = "C"
+    land_lease: str = "none"
+    """Scenario of siting/technologies/land_leases.csv, e.g. typical."""
+    storage: str = "none"
+    """Scenario of siting/technologies/storage_scenarios.csv, e.g. hangzhou_draft: a scenario, not a rule."""
+    connection: str = "none"
+    """Scenario of siting/technologies/connection_allowances.csv that counts where the network study found none."""
+    co2_region: str = ""
+    """Row of siting/technologies/emission_factors.csv; empty: the province of the districts."""
+    technologies: tuple[TechnologyCostEntry, ...] = ()
+
+
 class WeatherEntry(Closed):
     id: Identifier
     source: str
@@ -391,6 +429,7 @@ class StudyFile(Closed):
     criteria: tuple[CriterionEntry, ...]
     ahp: AhpEntry | None = None
     stability: StabilityEntry = StabilityEntry()
+    cost: CostEntry = CostEntry()
     weather: tuple[WeatherEntry, ...] = ()
     wind: WindEntry = WindEntry()
     pv: PvEntry = PvEntry()

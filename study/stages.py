@@ -286,6 +286,12 @@ def compute_yields(results: Results) -> YieldResult:
     )
 
 
+def compute_costs(results: Results) -> object:
+    from study import costs
+
+    return costs.compute_costs(results)
+
+
 def compute_criteria(results: Results) -> pd.DataFrame:
     """Values of the criteria of every candidate; weights do not enter here, so that a changed weight is cheap."""
     from siting.criteria import criterion_values
@@ -294,7 +300,7 @@ def compute_criteria(results: Results) -> pd.DataFrame:
     stations = _station_layer(network, results.get("region").frame.crs)
     return criterion_values(
         results.get("sites").candidates,
-        results.get("yields").yields,
+        results.get("costs").yields,
         (*ground.vectors, stations),
         ground.rasters,
         records.criteria(results.study.file),
@@ -475,7 +481,9 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, _by_own_standards(compute_hosting)),
     Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_connections)),
-    Stage("criteria", "指标", "criteria", ("sites", "yields", "ground", "network"), _SITING,
+    Stage("costs", "成本与减排", "cost and CO2", ("region_facts", "sites", "yields"), _SITING, _slice("cost"),
+          _no_sources, compute_costs),
+    Stage("criteria", "指标", "criteria", ("sites", "costs", "ground", "network"), _SITING,
           _criterion_sources, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria", "ahp"), _no_sources,
           compute_scores),

@@ -14,11 +14,12 @@ from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
 from siting.contracts import SENSITIVITY, STABILITY
+from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 from siting.pack_compare import PACK_CHANGES, PACK_RULES, PACK_STATES
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 
 PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES)
-CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, *PACKS)
+CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, COST_BY_TECHNOLOGY, CO2_AVOIDED, *PACKS)
 OWN_TABLES = {"assumptions", "sources", "definitions"}
 FOLDER = Path(study.labels.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")

@@ -22,6 +22,7 @@ from study.new import new_study
 TABLES = (
     "substations.csv", "targets.csv", "upgrades.csv", "land/states.csv", "land/waterfall.csv", "loadflow/cases.csv",
     "loadflow/buses.csv", "loadflow/branches.csv", "loadflow/n_1.csv", "loadflow/hosting.csv",
+    "cost/waterfall.csv", "cost/by_technology.csv", "cost/co2_avoided.csv",
     "scores/criteria.csv", "scores/rank_stability.csv", "scores/weight_changes.csv", "scores/sensitivity.csv",
 )  # fmt: skip
 
