@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -134,8 +134,8 @@ def wind_power(
     temp = speed_ if temp_air_c is None else _single(temp_air_c)
     pressure = speed_ if pressure_pa is None else _single(pressure_pa)
     fall_k, fall_pa, per_gas = wind_kernels.at_hub(hub_m)
-    c = curves
-    bad = wind_kernels.power_kernel(
+    c, kernel = curves, cast(Callable[..., int], wind_kernels.power_kernel)
+    bad = kernel(
         speed_, _single(factor), temp, pressure, _single(fall_k), _single(fall_pa), np.float32(per_gas),
         _CORRECTIONS[density], _single(c.offset), _single(c.slope), _single(c.nodes), _single(c.share), c.first,
         np.float32(c.per_m_per_s), c.last, _single(c.cut_out), _single(c.recut_in), result,

@@ -1,34 +1,48 @@
 """Yield, losses and cost of energy of all candidates.
 
 What sites share is computed once: a *variant* is one weather cell with one PV variant or one turbine
-(``variant_id = "<weather cell>/<pv variant or turbine>"``); candidates only look their variant up.
+(``variant_id = "<weather cell>/<pv variant or turbine>"``, for wind with steps of mean speed and wake loss where sites
+have their own, see :mod:`siting.yield_variants`); candidates only look their variant up.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from layers.contracts import CHINA_STANDARD_TIME, WEATHER_HOURS, Finding, InputError, Weather
+from layers.contracts import WEATHER_HOURS, Finding, InputError, Weather
 from layers.tables import ContractError
-from siting.contracts import CANDIDATES, LOSSES, YIELDS, HostType, YieldResult
+from siting.contracts import CANDIDATES, LOSSES, YIELD_DETAILS, YIELDS, HostType, YieldResult
 from siting.cost import capex_cny, lcoe
 from siting.pv import pv_yield
 from siting.pv_options import PvOptions
-from siting.technology_tables import Technology, TechnologyTables, load_technology_tables
+from siting.pv_uncertainty import energy_by_year, exceedance, load_uncertainty_budget
+from siting.technology_tables import Technology, TechnologyTables, Turbine, load_technology_tables
 from siting.wind import wind_yield
+from siting.yield_checks import (
+    IMPLIED_HOURS,
+    Alarm,
+    check_weather,
+    dark_alarm,
+    implied_hours,
+    input_findings,
+    losses_alarm,
+    weather_finding,
+)
+from siting.yield_variants import Variant, WindStudy, hub_variant, mean_at_hub, site_variants
+
+__all__ = ["WindStudy", "check_weather", "compute_yields", "grid_share", "nearest_cell"]
 
 Progress = Callable[[str, float], None]
 
-_HOURS_OF_A_YEAR = (8760, 8784)
-_DARK_SHARE_ALARM = 0.005
 _RATIO_TOLERANCE = 1e-3
-_NO_MEAN_SPEED = "wind speed of the weather file as it is, without a long-run mean"
+_WAKE = "wake"
 
 
 @dataclass(frozen=True)
@@ -43,12 +57,26 @@ class _Build:
 
 @dataclass(frozen=True)
 class _CellYield:
-    """Result of one weather cell; ``power`` has shape (hours, designs), ``stages`` one series for each design."""
+    """Result of one weather cell; ``power`` has shape (hours, variants), ``stages`` one series for each variant,
+    ``hub_mean`` the mean wind at hub (NaN for PV)."""
 
-    designs: tuple[str, ...]
+    variants: tuple[Variant, ...]
     power: npt.NDArray[np.float64]
     stages: tuple[pd.Series, ...]
-    alarms: tuple[str, ...]
+    hub_mean: tuple[float, ...]
+    alarms: tuple[Alarm, ...]
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What holds for the whole study."""
+
+    tables: TechnologyTables
+    wind: WindStudy
+    pv: PvOptions | None
+
+    def turbine(self, design: str) -> Turbine:
+        return hub_variant(self.tables.turbine(design), self.wind)
 
 
 def compute_yields(
@@ -58,8 +86,10 @@ def compute_yields(
     *,
     wind_mean_speed: float | None = None,
     wind_mean_speed_source: str = "",
-    tables: TechnologyTables | None = None,
+    wind: WindStudy | None = None,
     pv_options: PvOptions | None = None,
+    site_factor: pd.Series | None = None,
+    tables: TechnologyTables | None = None,
     progress: Progress | None = None,
 ) -> YieldResult:
     """Hourly profiles, yearly yield, losses and cost of energy.
@@ -74,11 +104,16 @@ def compute_yields(
     weather : sequence of Weather
         Cells with the same hours. Each candidate takes the geodesically nearest one (the first id at a tie).
     wind_mean_speed : float, optional
-        Long-run mean wind speed at hub height [m/s] to which every cell is scaled; needs its source.
+        Long-run mean wind speed at hub height [m/s] to which every cell is scaled; needs its source. Not beside
+        ``wind``.
+    wind : WindStudy, optional
+        All choices about wind, the long-run mean among them.
+    pv_options : PvOptions, optional
+        Models of PV.
+    site_factor : Series, optional
+        Energy left by what only a site has (shade of neighbours, co-use), by candidate id; 1 where not given.
     tables : TechnologyTables, optional
         The program's own files where not given.
-    pv_options : PvOptions, optional
-        Models of the PV chain and skylines, see :mod:`siting.pv_options`.
     progress : callable, optional
         Called with a label and the share done, 0..1.
 
@@ -87,7 +122,7 @@ def compute_yields(
     YieldResult
         ``profiles`` has the columns of the variants in use, sorted, on the weather's index (label = start of the
         hour, UTC+08:00). ``alarms`` tells of implausible yearly hours, of light recorded at night, and of wind
-        losses that could not be taken.
+        losses that could not be taken; ``findings`` the same with rule, value and remedy.
 
     Raises
     ------
@@ -99,7 +134,8 @@ def compute_yields(
     """
     CANDIDATES.validate(candidates)
     known = load_technology_tables() if tables is None else tables
-    findings = _input_findings(candidates, host_types, weather, wind_mean_speed, wind_mean_speed_source)
+    study = WindStudy(wind_mean_speed, wind_mean_speed_source) if wind is None else wind
+    findings = input_findings(candidates, weather, study.mean_speed_m_per_s, study.mean_speed_source)
     builds, unknown = _builds(candidates, host_types, known)
     if findings or unknown:
         raise InputError([*findings, *unknown])
@@ -113,31 +149,37 @@ def compute_yields(
     cells = sorted(weather, key=lambda cell: cell.cell_id)
     cell = nearest_cell(candidates["lon"].to_numpy(float), candidates["lat"].to_numpy(float), cells)
     design = candidates["host_type"].map({name: build.design for name, build in builds.items()}).to_numpy(str)
-    is_wind = {build.design: build.technology.kind == "wind" for build in builds.values()}
-
-    results: dict[str, _CellYield] = {}
-    used = sorted(set(cell.tolist()))
-    for step, number in enumerate(used):
-        if progress is not None:
-            progress(f"yield {cells[number].cell_id}", step / len(used))
-        designs = tuple(sorted(set(design[cell == number].tolist())))
-        try:
-            results[cells[number].cell_id] = _cell_yield(
-                cells[number], designs, is_wind, known, wind_mean_speed, pv_options
-            )
-        except ValueError as error:
-            # heights below the roughness length, or calm weather that is to be scaled
-            remedy = "Correct the height, the roughness length or the wind speeds of the weather cell."
-            raise InputError([_finding(cells[number], "wind", "wind", "", f"{error}.", remedy)]) from error
-    if progress is not None:
-        progress("yield", 1.0)
+    chosen = _Chosen(known, study, pv_options)
+    turbines = {
+        build.design: chosen.turbine(build.design) for build in builds.values() if build.technology.kind == "wind"
+    }
+    of_site, results, assumptions = _all_cells(candidates, cells, cell, design, turbines, chosen, progress)
 
     profiles = _profiles(results, cells[0].hours.index)
-    cell_id = np.array([cells[number].cell_id for number in cell])
-    yields = _yields(candidates, builds, profiles, cell_id, design)
-    alarms = [alarm for result in results.values() for alarm in result.alarms]
-    alarms += _hours_alarms(candidates, builds, yields, wind_mean_speed, wind_mean_speed_source)
-    return YieldResult(profiles, YIELDS.validate(yields), LOSSES.validate(_losses(results)), tuple(alarms))
+    factor = np.ones(len(candidates))
+    if site_factor is not None:
+        factor = candidates["candidate_id"].map(site_factor).fillna(1.0).to_numpy(float)
+    yields = _yields(candidates, builds, profiles, of_site, factor)
+    technologies = {name: build.technology for name, build in builds.items()}
+    hours = implied_hours(
+        candidates,
+        technologies,
+        yields["specific_yield_kwh_per_kw"].to_numpy(float),
+        yields["weather_cell"].to_numpy(str),
+        study.mean_speed_m_per_s,
+        study.mean_speed_source,
+    )
+    alarms = [*(alarm for result in results for alarm in result.alarms), *hours.alarms]
+    details = _details(candidates, technologies, yields, results, of_site, factor, hours.outside)
+    return YieldResult(
+        profiles,
+        YIELDS.validate(yields),
+        LOSSES.validate(_losses(results)),
+        tuple(alarm.text for alarm in alarms),
+        YIELD_DETAILS.validate(details),
+        tuple(alarm.finding for alarm in alarms),
+        assumptions,
+    )
 
 
 def grid_share(host_type: HostType, tables: TechnologyTables | None = None) -> float:
@@ -160,72 +202,39 @@ def nearest_cell(lon: npt.ArrayLike, lat: npt.ArrayLike, cells: Sequence[Weather
     return np.asarray(np.argmin(distance, axis=0), dtype=np.int64)
 
 
-def check_weather(weather: Weather) -> list[Finding]:
-    """Everything that keeps a weather cell from being used: columns, hours, zone, and values that are not numbers."""
-    hours = weather.hours
-    missing = [name for name in WEATHER_HOURS.columns if name not in hours.columns]
-    found = [_finding(weather, "column_missing", name, "", "The column is missing.", "Add it.") for name in missing]
-    index = hours.index
-    if not isinstance(index, pd.DatetimeIndex) or index.tz is None:
-        text = "The hours have no time zone."
-        return [*found, _finding(weather, "zone", "index", str(index.dtype), text, "Use UTC+08:00.")]
-    if any(stamp.utcoffset() != CHINA_STANDARD_TIME.utcoffset(None) for stamp in (index[:1].union(index[-1:]))):
-        text = "The hours are not in China's standard time."
-        found.append(_finding(weather, "zone", "index", str(index.tz), text, "Use UTC+08:00."))
-    steps = np.diff(index.to_numpy())
-    if len(index) not in _HOURS_OF_A_YEAR or not bool((steps == np.timedelta64(1, "h")).all()):
-        text = f"{len(index)} rows that are not one year of whole hours without gap."
-        found.append(_finding(weather, "hours", "index", str(len(index)), text, "Give 8760 hours."))
-    for name in WEATHER_HOURS.columns:
-        if name in hours.columns:
-            found += _gaps(weather, name)
-    return found
-
-
-def _gaps(weather: Weather, name: str) -> list[Finding]:
-    values = weather.hours[name].to_numpy(float)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if not bad.size:
-        return []
-    first = weather.hours.index[bad[0]]
-    item = f"{first:%Y-%m-%d %H:%M} {name}"
-    text = f"{bad.size} hour(s) without a value in {name}, the first at {first:%Y-%m-%d %H:%M}."
-    return [_finding(weather, "not_a_number", item, str(values[bad[0]]), text, "Fill the gap, or use another file.")]
-
-
-def _finding(weather: Weather, rule: str, item: str, value: str, message: str, remedy: str) -> Finding:
-    return Finding("error", f"weather.{rule}", weather.title, weather.cell_id, item, value, message, remedy)
-
-
-def _input_findings(
+def _all_cells(
     candidates: gpd.GeoDataFrame,
-    host_types: Sequence[HostType],
-    weather: Sequence[Weather],
-    mean_speed: float | None,
-    source: str,
-) -> list[Finding]:
-    findings = [finding for cell in weather for finding in check_weather(cell)]
-    if not weather and not candidates.empty:
-        remedy = "Name a weather file."
-        findings.append(
-            Finding("error", "weather.none", "study", "weather", "", "", "There is no weather cell.", remedy)
-        )
-    ids = [cell.cell_id for cell in weather]
-    for cell, position in zip(weather, range(len(ids)), strict=True):
-        if cell.cell_id in ids[:position]:
-            findings.append(_finding(cell, "repeated_id", "cell_id", cell.cell_id, "Id used twice.", "Rename one."))
-        if not cell.hours.index.equals(weather[0].hours.index):
-            text = f"The hours differ from those of {weather[0].cell_id}."
-            findings.append(_finding(cell, "hours_differ", "index", "", text, "Use one calendar year for all cells."))
-    if mean_speed is not None and not 2 <= mean_speed <= 15:
-        text, remedy = "Implausible mean wind speed at hub height.", "State metres per second between 2 and 15."
-        findings.append(
-            Finding("error", "wind.mean_speed", "study", "wind", "mean_speed", f"{mean_speed}", text, remedy)
-        )
-    if mean_speed is not None and not source.strip():
-        text, remedy = "The mean wind speed has no source.", "Say where the figure comes from."
-        findings.append(Finding("error", "wind.mean_speed_source", "study", "wind", "source", "", text, remedy))
-    return findings
+    cells: Sequence[Weather],
+    cell: npt.NDArray[np.int64],
+    design: npt.NDArray[np.str_],
+    turbines: dict[str, Turbine],
+    chosen: _Chosen,
+    progress: Progress | None,
+) -> tuple[tuple[Variant, ...], list[_CellYield], tuple[str, ...]]:
+    """Variant of each candidate, the yields of all cells in use, and what was assumed."""
+    used = sorted(set(cell.tolist()))
+    try:
+        sites = site_variants(candidates, cells, cell, design, turbines.get, chosen.wind)
+    except ValueError as error:
+        raise _wind_error(cells[used[0]], error) from error
+    results: list[_CellYield] = []
+    for step, number in enumerate(used):
+        if progress is not None:
+            progress(f"yield {cells[number].cell_id}", step / len(used))
+        wanted = {v.id: v for v in sites.variants if v.cell_id == cells[number].cell_id}
+        try:
+            results.append(_cell_yield(cells[number], [wanted[name] for name in sorted(wanted)], turbines, chosen))
+        except ValueError as error:
+            # heights below the roughness length, or calm weather that is to be scaled
+            raise _wind_error(cells[number], error) from error
+    if progress is not None:
+        progress("yield", 1.0)
+    return sites.variants, results, sites.assumptions
+
+
+def _wind_error(weather: Weather, error: ValueError) -> InputError:
+    remedy = "Correct the height, the roughness length or the wind speeds of the weather cell."
+    return InputError([weather_finding(weather, "wind", "wind", "", f"{error}.", remedy)])
 
 
 def _builds(
@@ -268,57 +277,59 @@ def _check_ratios(candidates: gpd.GeoDataFrame, builds: dict[str, _Build]) -> No
 
 
 def _cell_yield(
-    weather: Weather,
-    designs: tuple[str, ...],
-    is_wind: dict[str, bool],
-    tables: TechnologyTables,
-    mean_speed: float | None,
-    pv_options: PvOptions | None,
+    weather: Weather, variants: Sequence[Variant], turbines: dict[str, Turbine], chosen: _Chosen
 ) -> _CellYield:
-    solar = [name for name in designs if not is_wind[name]]
+    solar = [v.design for v in variants if v.design not in turbines]
     power: dict[str, npt.NDArray[np.float64]] = {}
     stages: dict[str, pd.Series] = {}
-    alarms: list[str] = []
+    hub_mean: dict[str, float] = {}
+    alarms: list[Alarm] = []
     if solar:
-        pv = pv_yield(weather, [tables.pv_variant(name) for name in solar], pv_options)
+        pv = pv_yield(weather, [chosen.tables.pv_variant(name) for name in solar], chosen.pv)
         for column, name in enumerate(solar):
-            power[name], stages[name] = pv.power[:, column], pv.stages[column]
-        if pv.dark_share > _DARK_SHARE_ALARM:
-            alarms.append(
-                f"{weather.cell_id}: {100 * pv.dark_share:.1f} % of the irradiation falls in hours with the sun below "
-                "the horizon and is dropped; the hour labels or the place are probably wrong"
-            )
-    for name in designs:
-        if is_wind[name]:
-            wind = wind_yield(weather, tables.turbine(name), mean_speed_m_per_s=mean_speed)
-            power[name], stages[name] = wind.power, wind.stages
-            if not wind.losses_met:
-                alarms.append(f"{weather.cell_id}/{name}: hardly any part load, the stated losses are not met in full")
+            key = Variant(weather.cell_id, name).id
+            power[key], stages[key] = pv.power[:, column], pv.stages[column]
+        alarms += dark_alarm(weather, pv.dark_share)
+    for variant in variants:
+        if variant.design not in turbines:
+            continue
+        turbine = turbines[variant.design]
+        own = variant.mean_speed_m_per_s
+        stated = chosen.wind.mean_speed_m_per_s if math.isnan(own) else own
+        mean = None if stated is None else mean_at_hub(weather, turbine, stated, chosen.wind)
+        options = chosen.wind.options
+        if not math.isnan(variant.wake_loss_share):
+            options = replace(options, wake_loss_share=variant.wake_loss_share)
+        wind = wind_yield(weather, turbine, mean_speed_m_per_s=mean, options=options)
+        power[variant.id], stages[variant.id], hub_mean[variant.id] = wind.power, wind.stages, wind.hub_mean_m_per_s
+        if not wind.losses_met:
+            alarms.append(losses_alarm(variant.id))
     return _CellYield(
-        designs,
-        np.column_stack([power[name] for name in designs]),
-        tuple(stages[name] for name in designs),
+        tuple(variants),
+        np.column_stack([power[v.id] for v in variants]),
+        tuple(stages[v.id] for v in variants),
+        tuple(hub_mean.get(v.id, math.nan) for v in variants),
         tuple(alarms),
     )
 
 
-def _profiles(results: dict[str, _CellYield], index: pd.Index) -> pd.DataFrame:
-    names = [f"{cell}/{name}" for cell, result in results.items() for name in result.designs]
-    frame = pd.DataFrame(np.hstack([result.power for result in results.values()]), index=index, columns=names)
+def _profiles(results: Sequence[_CellYield], index: pd.Index) -> pd.DataFrame:
+    names = [v.id for result in results for v in result.variants]
+    frame = pd.DataFrame(np.hstack([result.power for result in results]), index=index, columns=names)
     return frame[sorted(names)]
 
 
-def _losses(results: dict[str, _CellYield]) -> pd.DataFrame:
+def _losses(results: Sequence[_CellYield]) -> pd.DataFrame:
     rows = []
-    for cell, result in results.items():
-        for name, stages in zip(result.designs, result.stages, strict=True):
+    for result in results:
+        for variant, stages in zip(result.variants, result.stages, strict=True):
             left = stages.to_numpy(float)
             before = np.concatenate([left[:1], left[:-1]])
             share = 1 - np.divide(left, before, out=np.ones_like(left), where=before > 0)
             rows.append(
                 pd.DataFrame(
                     {
-                        "variant_id": f"{cell}/{name}",
+                        "variant_id": variant.id,
                         "item": stages.index.astype(str),
                         "kwh_per_kw": left,
                         "loss_share": share,
@@ -332,12 +343,12 @@ def _yields(
     candidates: gpd.GeoDataFrame,
     builds: dict[str, _Build],
     profiles: pd.DataFrame,
-    cell_id: npt.NDArray[np.str_],
-    design: npt.NDArray[np.str_],
+    of_site: Sequence[Variant],
+    factor: npt.NDArray[np.float64],
 ) -> pd.DataFrame:
     capacity = candidates["capacity_mw"].to_numpy(float)
-    variant = pd.Series(cell_id, dtype=object) + "/" + pd.Series(design, dtype=object)
-    full_load_hours = variant.map(profiles.sum()).to_numpy(float)
+    variant = pd.Series([v.id for v in of_site], dtype=object)
+    full_load_hours = variant.map(profiles.sum()).to_numpy(float) * factor
     energy = full_load_hours * candidates["grid_capacity_mw"].to_numpy(float)
     capex, cost = np.empty_like(capacity), np.empty_like(capacity)
     host_type = candidates["host_type"].to_numpy(str)
@@ -349,7 +360,7 @@ def _yields(
         {
             "candidate_id": candidates["candidate_id"].to_numpy(object),
             "variant_id": variant.to_numpy(object),
-            "weather_cell": cell_id.astype(object),
+            "weather_cell": np.array([v.cell_id for v in of_site], dtype=object),
             "specific_yield_kwh_per_kw": energy / capacity,
             "energy_mwh": energy,
             "full_load_hours": full_load_hours,
@@ -359,31 +370,42 @@ def _yields(
     )
 
 
-def _hours_alarms(
+def _details(
     candidates: gpd.GeoDataFrame,
-    builds: dict[str, _Build],
+    technologies: dict[str, Technology],
     yields: pd.DataFrame,
-    mean_speed: float | None,
-    source: str,
-) -> list[str]:
-    """One alarm for each host type and weather cell whose yearly hours are implausible."""
-    alarms = []
+    results: Sequence[_CellYield],
+    of_site: Sequence[Variant],
+    factor: npt.NDArray[np.float64],
+    outside: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
+    energy = yields["energy_mwh"].to_numpy(float)
     host_type = candidates["host_type"].to_numpy(str)
-    cells = yields["weather_cell"].to_numpy(str)
-    specific_yield = yields["specific_yield_kwh_per_kw"].to_numpy(float)
-    for name, cell in sorted(set(zip(host_type.tolist(), cells.tolist(), strict=True))):
-        rows = (host_type == name) & (cells == cell)
-        technology, hours = builds[name].technology, float(specific_yield[rows][0])
-        if technology.hours_low <= hours <= technology.hours_high:
-            continue
-        basis = "kW AC" if technology.kind == "wind" else "kW DC"
-        cause = "" if technology.kind == "pv" else f" ({_mean_speed_text(mean_speed, source)})"
-        alarms.append(
-            f"{name} in weather cell {cell}: {hours:.0f} kWh per {basis} lies outside the plausible "
-            f"{technology.hours_low:.0f}-{technology.hours_high:.0f}{cause}; {int(rows.sum())} candidate(s)"
-        )
-    return alarms
-
-
-def _mean_speed_text(mean_speed: float | None, source: str) -> str:
-    return _NO_MEAN_SPEED if mean_speed is None else f"scaled to {mean_speed:g} m/s at hub height, {source}"
+    p50, p75, p90, sigma, life = (np.empty(len(energy)) for _ in range(5))
+    for name, technology in technologies.items():
+        rows = host_type == name
+        spread = exceedance(energy[rows], load_uncertainty_budget(technology.kind))
+        p50[rows], p75[rows], p90[rows], sigma[rows] = spread.p50, spread.p75, spread.p90, spread.sigma_share
+        life[rows] = energy_by_year(energy[rows], technology.degradation_per_a, round(technology.life_a)).mean(axis=0)
+    wake, hub = {}, {}
+    for result in results:
+        for variant, stages, mean in zip(result.variants, result.stages, result.hub_mean, strict=True):
+            place = list(stages.index).index(_WAKE) if _WAKE in stages.index else 0
+            before = float(stages.iloc[place - 1]) if place else 0.0
+            wake[variant.id] = 1 - float(stages.iloc[place]) / before if before > 0 else math.nan
+            hub[variant.id] = mean
+    names = [v.id for v in of_site]
+    return pd.DataFrame(
+        {
+            "candidate_id": yields["candidate_id"],
+            "p50_mwh": p50,
+            "p75_mwh": p75,
+            "p90_mwh": p90,
+            "sigma_share": sigma,
+            "life_mean_mwh": life,
+            "site_factor": factor,
+            "wake_loss_share": np.array([wake[name] for name in names]),
+            "hub_mean_m_per_s": np.array([hub[name] for name in names]),
+            "alarm": np.where(outside, IMPLIED_HOURS, "").astype(object),
+        }
+    )
