@@ -44,7 +44,7 @@ def settle(
     if residual > room:
         return diverged_solution(arrays, f"power balance open by {residual:.3g} MW", state.mismatch_pu * base)
     lost = ~bus_on & ~arrays.off
-    lost_load, lost_generation = _lost(arrays, lost)
+    lost_load, lost_generation = lost_power(arrays, lost)
     seen = lost & ~arrays.case.buses["is_star"].to_numpy(bool)
     stuck = np.isfinite(controls.q_fixed_pu)
     at_limit = arrays.holds & stuck[arrays.node[arrays.generator_bus]]
@@ -225,7 +225,7 @@ def _consumed(arrays: CaseArrays, controls: Controls, node_v: Complexes, bus_on:
     return served, shunts - float(z_part[arrays.load_on & bus_on[arrays.load_bus]].sum())
 
 
-def _lost(arrays: CaseArrays, lost: Bools) -> tuple[float, float]:
+def lost_power(arrays: CaseArrays, lost: Bools) -> tuple[float, float]:
     """(load, generation) at lost buses as scheduled [pu]; an HVDC end counts by its sign."""
     z_part = arrays.case.loads["p_z_mw"].to_numpy(float) / arrays.base_mva
     load = arrays.load_pu.real + arrays.load_current_pu.real + z_part

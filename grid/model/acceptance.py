@@ -129,7 +129,7 @@ def _unknown_buses(case: BusBranch) -> list[Finding]:
     findings: list[Finding] = []
     for attribute, columns in _REFERENCES.items():
         frame: pd.DataFrame = getattr(case, attribute)
-        allowed = known | {0} if attribute == "hvdc" else known
+        allowed = known | {-1} if attribute == "hvdc" else known
         key = frame.columns[0]
         for name in columns:
             wrong = frame[~frame[name].isin(allowed)]

@@ -240,7 +240,7 @@ def _hvdc(case: BusBranch, position: Mapping[int, int], off: Bools) -> tuple[Int
     links = case.hvdc[case.hvdc["in_service"].to_numpy(bool)]
     buses, power = [], []
     for end in ("from", "to"):
-        inside = (links[f"{end}_bus"] != 0).to_numpy(bool)
+        inside = (links[f"{end}_bus"] != -1).to_numpy(bool)
         rows = _rows(links.loc[inside, f"{end}_bus"], position)
         s = _power(links[inside], f"p_{end}_mw", f"q_{end}_mvar", case.base_mva)
         buses.append(rows[~off[rows]])

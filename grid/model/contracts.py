@@ -192,12 +192,12 @@ CASE_SHUNT_STEPS = Table(
 
 CASE_HVDC = Table(
     "case_hvdc",
-    "Direct-current links as what they inject at both ends; an end outside the model is bus 0 and counts nothing.",
+    "Direct-current links as what they inject at both ends; an end outside the model is bus -1 and counts nothing.",
     {
         "hvdc_id": column(str, "", "stable id", unique=True),
         "name": column(str, "", "the source's name"),
-        "from_bus": column(int, "", "rectifier's bus"),
-        "to_bus": column(int, "", "inverter's bus"),
+        "from_bus": column(int, "", "rectifier's bus; -1 outside"),
+        "to_bus": column(int, "", "inverter's bus; -1 outside"),
         "p_from_mw": column(float, "MW", "injected into the network at from_bus (a sending end: negative)"),
         "q_from_mvar": column(float, "Mvar", "injected at from_bus"),
         "p_to_mw": column(float, "MW", "injected at to_bus (a receiving end: positive)"),
