@@ -48,13 +48,13 @@ class SunClock:
     """The part of SPA that every place shares.
 
     ``hour_angle_deg`` (of Greenwich, running on without a jump within a column) and ``declination_deg`` have shape
-    ``(3, hours)``: one hour before the middle of the hour, the middle, one hour after. ``parallax_deg`` and
-    ``extra_w_per_m2`` have shape ``(hours,)``.
+    ``(3, hours)``: one hour before the middle of the hour, the middle, one hour after. ``middle`` (5, hours) holds sine
+    and cosine of both at the middle and the sine of the parallax, ``extra_w_per_m2`` has shape ``(hours,)``.
     """
 
     hour_angle_deg: Floats
     declination_deg: Floats
-    parallax_deg: Floats
+    middle: Floats
     extra_w_per_m2: Floats
 
 
@@ -125,7 +125,7 @@ def sun_of_hours(
     position_of_hours(
         known.hour_angle_deg,
         known.declination_deg,
-        known.parallax_deg,
+        known.middle,
         float(latitude),
         float(longitude),
         float(altitude_m),
@@ -156,7 +156,11 @@ def _clock(labels: pd.DatetimeIndex) -> SunClock:
     for row, turn in ((0, -15.0), (2, 15.0)):
         angle[row] -= 360 * np.round((angle[row] - angle[1] - turn) / 360)
     extra = np.asarray(irradiance.get_extra_radiation(middle), dtype=float)
-    return SunClock(angle, declination[place], 8.794 / (3600 * np.asarray(distance_au, dtype=float)), extra)
+    declination = declination[place]
+    parallax = np.deg2rad(8.794 / (3600 * np.asarray(distance_au, dtype=float)))
+    h, d = np.deg2rad(angle[1]), np.deg2rad(declination[1])
+    middle_terms = np.stack([np.sin(h), np.cos(h), np.sin(d), np.cos(d), np.sin(parallax)])
+    return SunClock(angle, declination, middle_terms, extra)
 
 
 def _unix(times: pd.DatetimeIndex) -> Floats:

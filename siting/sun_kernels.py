@@ -25,31 +25,51 @@ def _between(before: float, middle: float, after: float, offset_h: float) -> flo
 
 
 @njit(cache=True, nogil=True)
-def _position(
-    hour_angle_deg: float,
-    declination_deg: float,
-    parallax_deg: float,
-    longitude: float,
+def _seen_from(
+    sin_h: float,
+    cos_h: float,
+    sin_d: float,
+    cos_d: float,
+    sin_parallax: float,
     place: tuple[float, float, float, float],
-    refraction: tuple[float, float],
 ) -> tuple[float, float, float]:
-    """Geometric elevation, refracted elevation and azimuth [degree]; ``hour_angle_deg`` is that of Greenwich."""
+    """Sine of the geometric elevation, and the two arguments of the azimuth's arc tangent.
+
+    ``h`` is the local hour angle, ``d`` the declination. The small turn by parallax is done on sines and cosines.
+    """
     sin_lat, cos_lat, x, y = place
-    hour = (hour_angle_deg + longitude) * _RAD
-    declination = declination_deg * _RAD
-    sin_parallax = math.sin(parallax_deg * _RAD)
-    sin_h, cos_h = math.sin(hour), math.cos(hour)
-    sin_d, cos_d = math.sin(declination), math.cos(declination)
-    shift = math.atan2(-x * sin_parallax * sin_h, cos_d - x * sin_parallax * cos_h)
-    seen = math.atan2((sin_d - y * sin_parallax) * math.cos(shift), cos_d - x * sin_parallax * cos_h)
-    hour_seen = hour - shift
-    sin_hs, cos_hs = math.sin(hour_seen), math.cos(hour_seen)
-    elevation = math.asin(sin_lat * math.sin(seen) + cos_lat * math.cos(seen) * cos_hs) / _RAD
-    bending = 0.0
-    if elevation >= -(_SUN_RADIUS_DEG + refraction[1]):
-        bending = refraction[0] * 1.02 / (60 * math.tan((elevation + 10.3 / (elevation + 5.11)) * _RAD))
-    azimuth = math.atan2(sin_hs, cos_hs * sin_lat - math.tan(seen) * cos_lat) / _RAD + 180
-    return elevation, elevation + bending, azimuth % 360
+    across, along = -x * sin_parallax * sin_h, cos_d - x * sin_parallax * cos_h
+    length = math.sqrt(across * across + along * along)
+    sin_shift, cos_shift = across / length, along / length
+    height = (sin_d - y * sin_parallax) * cos_shift
+    slant = math.sqrt(height * height + along * along)
+    sin_hs = sin_h * cos_shift - cos_h * sin_shift
+    cos_hs = cos_h * cos_shift + sin_h * sin_shift
+    sin_elevation = (sin_lat * height + cos_lat * along * cos_hs) / slant
+    return sin_elevation, sin_hs, cos_hs * sin_lat - height / along * cos_lat
+
+
+@njit(cache=True, nogil=True)
+def _refracted(elevation: float, refraction: tuple[float, float]) -> float:
+    if elevation < -(_SUN_RADIUS_DEG + refraction[1]):
+        return elevation
+    return elevation + refraction[0] * 1.02 / (60 * math.tan((elevation + 10.3 / (elevation + 5.11)) * _RAD))
+
+
+@njit(cache=True, nogil=True)
+def _at(
+    hour_angle: Floats,
+    declination: Floats,
+    hour: int,
+    offset_h: float,
+    longitude: float,
+    sin_parallax: float,
+    place: tuple[float, float, float, float],
+) -> tuple[float, float, float]:
+    """As :func:`_seen_from`, some part of an hour away from the middle."""
+    h = (_between(hour_angle[0, hour], hour_angle[1, hour], hour_angle[2, hour], offset_h) + longitude) * _RAD
+    d = _between(declination[0, hour], declination[1, hour], declination[2, hour], offset_h) * _RAD
+    return _seen_from(math.sin(h), math.cos(h), math.sin(d), math.cos(d), sin_parallax, place)
 
 
 @njit(cache=True, nogil=True)
@@ -80,7 +100,7 @@ def sunlit_part(start: float, middle: float, end: float) -> tuple[float, float]:
 def position_of_hours(
     hour_angle: Floats,
     declination: Floats,
-    parallax: Floats,
+    middle: Floats,
     latitude: float,
     longitude: float,
     altitude_m: float,
@@ -92,33 +112,30 @@ def position_of_hours(
     """Fill ``out`` (3, hours): refracted elevation, azimuth, sunlit share.
 
     ``hour_angle`` and ``declination`` [degree] have shape (3, hours): one hour before the middle, the middle, one
-    hour after; hour angles run on without a jump within a column. ``horizon_deg`` is the geometric elevation of a sun
-    that refraction shows on the horizon; hours whose middle is nearer to it than ``twilight_deg`` are looked at in
-    parts.
+    hour after; hour angles run on without a jump within a column. ``middle`` (5, hours): sine and cosine of both in the
+    middle, and the sine of the parallax. ``horizon_deg`` is the geometric elevation of a sun that refraction shows on
+    the horizon; hours whose middle is nearer to it than ``twilight_deg`` are looked at in parts.
     """
     sin_lat, cos_lat = math.sin(latitude * _RAD), math.cos(latitude * _RAD)
+    sin_lon, cos_lon = math.sin(longitude * _RAD), math.cos(longitude * _RAD)
     u = math.atan(_EARTH_FLATTENING * math.tan(latitude * _RAD))
     x = math.cos(u) + altitude_m / _EARTH_RADIUS_M * cos_lat
     y = _EARTH_FLATTENING * math.sin(u) + altitude_m / _EARTH_RADIUS_M * sin_lat
     place = (sin_lat, cos_lat, x, y)
     for i in range(hour_angle.shape[1]):
-        xi = parallax[i]
-        geometric, seen, azimuth = _position(hour_angle[1, i], declination[1, i], xi, longitude, place, refraction)
-        height = geometric - horizon_deg
+        sin_g, cos_g, sin_xi = middle[0, i], middle[1, i], middle[4, i]
+        sin_h, cos_h = sin_g * cos_lon + cos_g * sin_lon, cos_g * cos_lon - sin_g * sin_lon
+        sine, north, east = _seen_from(sin_h, cos_h, middle[2, i], middle[3, i], sin_xi, place)
+        elevation = math.asin(min(max(sine, -1.0), 1.0)) / _RAD
+        height = elevation - horizon_deg
         lit = 1.0 if height > 0 else 0.0
         if abs(height) < twilight_deg:
-            ends = np.empty(2)
-            for side in range(2):
-                offset = side - 0.5
-                angle = _between(hour_angle[0, i], hour_angle[1, i], hour_angle[2, i], offset)
-                tilt = _between(declination[0, i], declination[1, i], declination[2, i], offset)
-                ends[side] = _position(angle, tilt, xi, longitude, place, refraction)[0] - horizon_deg
-            lit, centre = sunlit_part(ends[0], height, ends[1])
+            start = math.asin(_at(hour_angle, declination, i, -0.5, longitude, sin_xi, place)[0]) / _RAD - horizon_deg
+            end = math.asin(_at(hour_angle, declination, i, 0.5, longitude, sin_xi, place)[0]) / _RAD - horizon_deg
+            lit, centre = sunlit_part(start, height, end)
             if 0 < lit < 1:
-                offset = centre - 0.5
-                angle = _between(hour_angle[0, i], hour_angle[1, i], hour_angle[2, i], offset)
-                tilt = _between(declination[0, i], declination[1, i], declination[2, i], offset)
-                _, seen, azimuth = _position(angle, tilt, xi, longitude, place, refraction)
-        out[0, i] = seen
-        out[1, i] = azimuth
+                sine, north, east = _at(hour_angle, declination, i, centre - 0.5, longitude, sin_xi, place)
+                elevation = math.asin(sine) / _RAD
+        out[0, i] = _refracted(elevation, refraction)
+        out[1, i] = (math.atan2(north, east) / _RAD + 180) % 360
         out[2, i] = lit
