@@ -247,6 +247,4 @@ def read_profiles(path: Path, variants: Sequence[str] | None = None) -> pd.DataF
 
     wanted = None if variants is None else [_TIME, *variants]
     frame: pd.DataFrame = pq.read_table(path, columns=wanted).to_pandas().set_index(_TIME)
-    frame.index = pd.DatetimeIndex(frame.index).tz_convert(CHINA_STANDARD_TIME).as_unit("ns")
-    frame.index.freq = None
-    return frame
+    return frame.set_axis(pd.DatetimeIndex(frame.index).tz_convert(CHINA_STANDARD_TIME).as_unit("ns"))

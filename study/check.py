@@ -12,6 +12,7 @@ from study.costs import cost_findings
 from study.scoring import criterion_findings
 from study.pv import pv_findings
 from study.study_file import Study, nearest
+from study.wind import wind_findings
 
 __all__ = ["check_study", "layer_ids", "refuse_errors", "used_sources"]
 
@@ -31,6 +32,7 @@ def check_study(study: Study) -> list[Finding]:
         *_generated_findings(study),
         *source_findings(study),
         *pv_findings(study),
+        *wind_findings(study),
         *network_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}

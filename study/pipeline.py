@@ -22,6 +22,8 @@ STUDY_CODE = (
     "study/rules.py",
     "study/scoring.py",
     "study/costs.py",
+    "study/pv.py",
+    "study/wind.py",
     "study/network.py",
     "study/connect.py",
     "study/pipeline.py",

@@ -9,6 +9,7 @@ from siting.contracts import Criterion, HostLayer
 from study import costs, scoring
 from study.schema import CaseEntry, StudyFile
 from study.targets import Target
+from study.wind import wind_assumptions
 
 
 def criteria(file: StudyFile) -> tuple[Criterion, ...]:
@@ -118,7 +119,8 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed, *split)
+    return (*own, *shares, *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed,
+            *wind_assumptions(file), *split)  # fmt: skip
 
 
 def _missing_values(file: StudyFile) -> list[Assumption]:

@@ -293,6 +293,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "land/waterfall": land.waterfall,
         "land/remainder": results.get("sites").remainder,
         "yield/losses": results.get("yields").losses,
+        "yield/details": results.get("yields").details,
         "cost/waterfall": costs.waterfall,
         "cost/by_technology": costs.by_technology,
         "cost/co2_avoided": results.get("costs").co2,
@@ -306,6 +307,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
     _write_network(results, folder / "loadflow" / "network")
+    _write_profiles(results, folder / "yield")
 
 
 def evidence(results: Results, costs: ProjectCosts) -> tuple[Evidence, ...]:
@@ -344,14 +346,21 @@ def _write_network(results: Results, folder: Path) -> None:
     write_network(results.get("network"), folder)
 
 
+def _write_profiles(results: Results, folder: Path) -> None:
+    """Hourly power by AC capacity of every variant, and which candidate follows which with how many megawatts."""
+    from siting.hourly_store import store_of, write_profiles
+    from study.exports import write_table
+
+    candidates = results.get("sites").candidates
+    store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])
+    write_profiles(store, folder / "profiles.parquet")
+    write_table(store.sites, folder / "profile_sites.csv")
+
+
 def _manifest(
     study: Study, results: Results, findings: Sequence[Finding], run_id: str, started: datetime, folder: Path
 ) -> Manifest:
     inputs = tuple(_input_record(results, name) for name in used_sources(study))
-    alarms = tuple(
-        Finding("warning", "yield.alarm", study.shown_path, "yields", "", "", text, "Check weather and losses.")
-        for text in results.get("yields").alarms
-    )
     return Manifest(
         run_id=run_id,
         study=study.file.study.name,
@@ -367,7 +376,7 @@ def _manifest(
             StageRecord(r.name, r.key, round(r.seconds, 3), r.from_cache)
             for r in (results.reports[name] for name in STAGE_NAMES)
         ),
-        findings=(*findings, *results.stage_findings(), *alarms),
+        findings=(*findings, *results.stage_findings()),
         assumptions=(*records.assumptions(study.file), *results.get("network").assumptions),
         outputs=record_outputs(folder),
     )

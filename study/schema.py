@@ -297,6 +297,27 @@ class WindEntry(Closed):
     """Long-run mean at hub height to which the hourly series is scaled; leave out to use the series as it is."""
     source: str = ""
     confidence: Literal["A", "B", "C"] = "C"
+    mean_speed_height_m: Annotated[float, Field(ge=10, le=250)] | None = None
+    """Height at which the stated means hold; leave out: at hub height."""
+    mean_speed_layer: str = ""
+    """Raster layer with the long-run mean [m/s]: every wind site is scaled to its own value."""
+    hub_height_m: Annotated[float, Field(ge=10, le=250)] | None = None
+    """Hub of all turbines, one of those on offer in turbines.csv; leave out for each turbine's own."""
+    shear: Literal["auto", "log", "power", "two_level"] = "auto"
+    """From measuring height to hub: two levels where the weather has them (auto), logarithmic or power law."""
+    shear_exponent: Annotated[float, Field(ge=-0.1, le=0.6)] | None = None
+    """Of the power law; leave out for 1/ln(h/z0)."""
+    land_class: str = ""
+    """Ground of the wind sites, row of wind_roughness.csv; empty: as at the weather station."""
+    density: Literal["iec", "none"] = "iec"
+    """Air density by IEC 61400-12-1, or none."""
+    hysteresis: bool = True
+    """After a storm the turbine waits for its re-cut-in speed."""
+    wake: Literal["loss_chain", "density", "layout"] = "loss_chain"
+    """Wake loss: of the turbine's loss chain, by installed density and size, or by the positions of the turbines."""
+    wake_model: Literal["jensen", "gauss"] = "jensen"
+    curtailment: tuple[str, ...] = ()
+    """Rules of wind_curtailment.csv that hold, e.g. ["night_noise", "bats"]."""
 
 
 class PvEntry(Closed):

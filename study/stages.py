@@ -273,17 +273,20 @@ def compute_sites(results: Results) -> Sites:
 def compute_yields(results: Results) -> YieldResult:
     from siting.yields import compute_yields as yields_of
     from study.pv import host_types, pv_options
+    from study.wind import wind_study
 
-    wind = results.study.file.wind
-    return yields_of(
-        results.get("sites").candidates,
+    sites = results.get("sites")
+    result = yields_of(
+        sites.candidates,
         host_types(results.study.file),
         results.get("weather"),
-        wind_mean_speed=wind.mean_speed_m_per_s,
-        wind_mean_speed_source=wind.source,
+        wind=wind_study(results),
         pv_options=pv_options(results.study),
+        site_factor=sites.co_use["co_use_yield_factor"],
         progress=results.progress,
     )
+    results.log.extend([replace(finding, file=results.study.shown_path) for finding in result.findings])
+    return result
 
 
 def compute_costs(results: Results) -> object:
