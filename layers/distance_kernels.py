@@ -49,42 +49,45 @@ def distance_block(cells, row0, above, below, size_m, cap_m, out):  # type: igno
         for c in range(cols):
             gap[r, c] = min(gap[r, c], gap[r - 1, c] + 1)
     reach = min(cap_m / size_m, 2.0e8)
+    half = np.empty(cols + 1, np.float64)  # 1 / (2 d): a product instead of a division; ties may fall to either side
+    for c in range(1, cols + 1):
+        half[c] = 0.5 / c
     centre = np.empty(cols, np.int32)  # columns whose parabolas form the lower envelope
     start = np.empty(cols + 1, np.int32)  # where each of them begins
-    height = np.empty(cols, np.float64)  # gap squared
-    lifted = np.empty(cols, np.float64)  # gap squared + column squared
-    root = np.empty(cols, np.float64)
+    base = np.empty(cols, np.float64)  # gap squared + column squared of each of them
+    square = np.empty(cols, np.float64)
+    east = np.float64(cols - 1)
     for r in range(rows):
-        for c in range(cols):
-            height[c] = np.float64(gap[r, c]) * np.float64(gap[r, c])
-            lifted[c] = height[c] + np.float64(c) * np.float64(c)
         n = 0
         for c in range(cols):
-            if gap[r, c] > reach:
+            g = np.float64(gap[r, c])
+            if g > reach:
                 continue
-            begin = 0
-            while n > 0:
-                before = centre[n - 1]
-                # the first column where parabola c lies below the one before
-                meet = np.floor((lifted[c] - lifted[before]) / (2.0 * (c - before))) + 1.0
-                if meet > start[n - 1]:
-                    begin = min(meet, np.float64(cols))
-                    break
+            x = np.float64(c)
+            mine = g * g + x * x
+            # parabola c minus column squared at s: mine - 2 c s
+            while n > 0 and mine - base[n - 1] <= 2.0 * (x - centre[n - 1]) * start[n - 1]:
                 n -= 1
-            if n == 0:
-                begin = 0
-            if begin < cols:
-                centre[n] = c
-                start[n] = np.int32(begin)
-                n += 1
+            begin = np.int32(0)
+            if n > 0:
+                before = centre[n - 1]
+                if mine - base[n - 1] > 2.0 * (x - before) * east:
+                    continue  # lower only beyond the raster
+                begin = np.int32((mine - base[n - 1]) * half[c - before] + 1.0)
+                if begin >= cols:
+                    continue
+            centre[n] = c
+            start[n] = begin
+            base[n] = mine
+            n += 1
         if n == 0:
             out[r, :] = np.float32(cap_m)
             continue
         start[n] = cols
         for k in range(n):
-            s, h = centre[k], height[centre[k]]
+            s, h = np.float64(centre[k]), base[k] - np.float64(centre[k]) * np.float64(centre[k])
             for c in range(start[k], start[k + 1]):
-                d = np.float64(c - s)
-                root[c] = d * d + h
+                d = np.float64(c) - s
+                square[c] = d * d + h
         for c in range(cols):
-            out[r, c] = np.float32(min(np.sqrt(root[c]) * size_m, cap_m))
+            out[r, c] = np.float32(min(np.sqrt(square[c]) * size_m, cap_m))

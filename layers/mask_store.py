@@ -118,9 +118,10 @@ class MaskStore(NDArrayOperatorsMixin):
             ]
             row = end
 
-    def rows(self, row0: int, row1: int) -> Array:
-        """Rows ``row0 <= row < row1``, shape (row1 - row0, width)."""
-        out = np.empty((max(0, row1 - row0), self.shape[1]), self.dtype)
+    def rows(self, row0: int, row1: int, out: Array | None = None) -> Array:
+        """Rows ``row0 <= row < row1``, shape (row1 - row0, width), written to ``out`` where it is given."""
+        if out is None:
+            out = np.empty((max(0, row1 - row0), self.shape[1]), self.dtype)
         for block in range(row0 // BLOCK_ROWS, -(-row1 // BLOCK_ROWS) if row1 > row0 else 0):
             first = block * BLOCK_ROWS
             height = min(BLOCK_ROWS, self.shape[0] - first)

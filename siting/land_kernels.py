@@ -8,32 +8,66 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import intrinsic
 
 OWN, ELIGIBLE, UNKNOWN, OWNED, PER_HOST = 0, 1, 2, 3, 4
 """Rows of ``sums``; those of rule j follow at ``PER_HOST + PER_RULE * j``."""
 LOST, SOLE, REGAINED, PER_RULE = 0, 1, 2, 3
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _bits(word):  # type: ignore[no-untyped-def]
-    """Bits set in a 16-bit word."""
-    w = np.uint16(word)
-    w = np.uint16(w - ((w >> np.uint16(1)) & np.uint16(0x5555)))
-    w = np.uint16((w & np.uint16(0x3333)) + ((w >> np.uint16(2)) & np.uint16(0x3333)))
-    w = np.uint16((w + (w >> np.uint16(4))) & np.uint16(0x0F0F))
-    return np.uint16((w + (w >> np.uint16(8))) & np.uint16(0x1F))
+@intrinsic
+def _bits(typing_context, word):  # type: ignore[no-untyped-def]
+    """Bits set in an unsigned word, as one instruction of the processor."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.ctpop(arguments[0])
+
+    return word(word), generate
 
 
 @njit(cache=True, nogil=True)
 def count_bits(words):  # type: ignore[no-untyped-def]
     """Bits set in a row of words."""
     total = np.int64(0)
-    for start in range(0, words.size, 2048):  # 2048 x 16 fits a 16-bit sum
-        part = np.uint16(0)
-        for k in range(start, min(start + 2048, words.size)):
-            part = np.uint16(part + _bits(words[k]))
-        total += part
+    fours = words.size // 4
+    wide = words[: 4 * fours].view(np.uint64)
+    for k in range(fours):
+        total += np.int64(_bits(wide[k]))
+    for k in range(4 * fours, words.size):
+        total += np.int64(_bits(words[k]))
     return total
+
+
+@njit(cache=True, nogil=True)
+def _or(total, words):  # type: ignore[no-untyped-def]
+    for k in range(total.size):
+        total[k] |= words[k]
+
+
+@njit(cache=True, nogil=True)
+def _meet(once, twice, words):  # type: ignore[no-untyped-def]
+    """Add a set to the sets met once and twice."""
+    for k in range(words.size):
+        twice[k] |= once[k] & words[k]
+        once[k] |= words[k]
+
+
+@njit(cache=True, nogil=True)
+def _and(part, a, b):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        part[k] = a[k] & b[k]
+
+
+@njit(cache=True, nogil=True)
+def _without(part, a, b):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        part[k] = a[k] & ~b[k]
+
+
+@njit(cache=True, nogil=True)
+def _mark(reasons, part, bit):  # type: ignore[no-untyped-def]
+    for k in range(part.size):
+        reasons[k] |= bit * np.uint64(part[k] != 0)
 
 
 @njit(cache=True, nogil=True)
@@ -41,9 +75,10 @@ def fill_districts(district, inside, halo):  # type: ignore[no-untyped-def]
     """District of each cell of the region; border cells whose centre lies in none take the nearest within 2 cells.
 
     ``district`` has ``halo`` rows more in the north (the strip's first row is row ``halo``) and some in the south.
-    Returns the numbers of the strip, 0 outside the region and where none is near.
+    Returns the numbers of the strip, 0 outside the region and where none is near, and how many cells have none.
     """
     rows, cols = inside.shape
+    missing = 0
     out = np.zeros((rows, cols), np.int16)
     for r in range(rows):
         for c in range(cols):
@@ -60,7 +95,8 @@ def fill_districts(district, inside, halo):  # type: ignore[no-untyped-def]
                             if far < best or (far == best and district[i, j] < found):
                                 best, found = far, district[i, j]
             out[r, c] = found
-    return out
+            missing += found == 0
+    return out, missing
 
 
 @njit(cache=True, nogil=True)
@@ -94,22 +130,25 @@ def district_runs(district):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def add_counts(sums, key, words, row, runs, weight, low, high):  # type: ignore[no-untyped-def]
-    """Add the bits of columns ``low`` to ``high`` of one row, by district, to ``sums[key]``."""
+def add_counts(sums, key, words, low, row, runs, weight):  # type: ignore[no-untyped-def]
+    """Add the bits of one row, by district, to ``sums[key]``; ``words`` begin at column ``low``. Returns the bits."""
     first, west, east, which = runs
+    total = 0
     for k in range(first[row], first[row + 1]):
-        a, b = max(west[k], low), min(east[k], high)
+        a, b = max(west[k] - low, 0), min(east[k] - low, words.size)
         n = count_bits(words[a:b]) if a < b else 0
         if n:
             sums[key, which[k], 0] += n * weight[row, 0]
             sums[key, which[k], 1] += n * weight[row, 1]
+        total += n
+    return total
 
 
 @njit(cache=True, nogil=True)
 def add_mask(sums, key, mask, runs, weight):  # type: ignore[no-untyped-def]
     """Add the bits of a strip, by district, to ``sums[key]``."""
     for row in range(mask.shape[0]):
-        add_counts(sums, key, mask[row], row, runs, weight, 0, mask.shape[1])
+        add_counts(sums, key, mask[row], 0, row, runs, weight)
 
 
 @njit(cache=True, nogil=True)
@@ -118,14 +157,13 @@ def unmapped_land(stack, mappers, inside):  # type: ignore[no-untyped-def]
     out = inside.copy()
     for m in mappers:
         for r in range(out.shape[0]):
-            for c in range(out.shape[1]):
-                out[r, c] &= ~stack[m, r, c]
+            _without(out[r], out[r], stack[m, r])
     return out
 
 
 @njit(cache=True, nogil=True)
 def evaluate_host(stack, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, reasons):  # type: ignore[no-untyped-def]
-    """Eligible and unknown land of one host type in a strip; adds to ``sums`` (see :func:`add_counts`).
+    """Eligible and unknown land of one host type in a strip; fills ``sums``, zeros before (see :func:`add_counts`).
 
     Parameters
     ----------
@@ -145,68 +183,68 @@ def evaluate_host(stack, own_layers, excluding, doubting, inside, unmapped, runs
     rules = excluding.size
     eligible = np.zeros((rows, cols), np.uint16)
     unknown = unmapped.copy()
-    own, once, twice = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
-    sure, doubt, part = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
+    own_row, once_row, twice_row = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
+    sure_row, doubt_row, part_row = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
+    some_doubt = False
+    for j in range(rules):
+        some_doubt |= doubting[j] >= 0
     for r in range(rows):
-        own[:] = 0
+        own_row[:] = 0
         for m in own_layers:
-            for c in range(cols):
-                own[c] |= stack[m, r, c]
-        for c in range(cols):
-            own[c] &= inside[r, c]
+            _or(own_row, stack[m, r])
+        _and(own_row, own_row, inside[r])
         west, east = 0, cols
-        while west < cols and own[west] == 0:
+        while west < cols and own_row[west] == 0:
             west += 1
-        if west < cols:
-            while own[east - 1] == 0:
-                east -= 1
-            for c in range(west, east):
-                once[c] = twice[c] = sure[c] = doubt[c] = 0
+        if west == cols:
+            add_counts(sums, UNKNOWN, unknown[r], 0, r, runs, weight)
+            continue
+        while own_row[east - 1] == 0:
+            east -= 1
+        own, once, twice = own_row[west:east], once_row[west:east], twice_row[west:east]
+        sure, doubt, part = sure_row[west:east], doubt_row[west:east], part_row[west:east]
+        once[:] = 0
+        twice[:] = 0
+        for j in range(rules):
+            if doubting[j] < 0:
+                _meet(once, twice, stack[excluding[j], r, west:east])
+            else:
+                part[:] = stack[excluding[j], r, west:east]
+                _or(part, stack[doubting[j], r, west:east])
+                _meet(once, twice, part)
+        free = eligible[r, west:east]
+        _without(free, own, once)
+        if some_doubt:
+            sure[:] = 0
+            doubt[:] = 0
             for j in range(rules):
-                x, u = excluding[j], doubting[j]
-                if u < 0:
-                    for c in range(west, east):
-                        word = stack[x, r, c]
-                        twice[c] |= once[c] & word
-                        once[c] |= word
-                        sure[c] |= word
-                else:
-                    for c in range(west, east):
-                        word = stack[x, r, c] | stack[u, r, c]
-                        twice[c] |= once[c] & word
-                        once[c] |= word
-                        sure[c] |= stack[x, r, c]
-                        doubt[c] |= stack[u, r, c]
-            for c in range(west, east):
-                eligible[r, c] = own[c] & ~once[c]
-                unknown[r, c] |= own[c] & doubt[c] & ~sure[c]
-            add_counts(sums, OWN, own, r, runs, weight, west, east)
-            add_counts(sums, ELIGIBLE, eligible[r], r, runs, weight, west, east)
-            for j in range(rules):
-                x, u, key = excluding[j], doubting[j], PER_HOST + PER_RULE * j
-                some = False
-                for c in range(west, east):
-                    part[c] = own[c] & stack[x, r, c]
-                    some |= part[c] != 0
-                if some:
-                    add_counts(sums, key + LOST, part, r, runs, weight, west, east)
-                    if reasons.size:
-                        for c in range(west, east):
-                            if part[c] != 0:
-                                reasons[r, c] |= np.uint64(1) << np.uint64(j)
-                    for c in range(west, east):
-                        part[c] &= ~twice[c]
-                    add_counts(sums, key + SOLE, part, r, runs, weight, west, east)
-                if u >= 0:
-                    for c in range(west, east):
-                        part[c] = own[c] & (stack[x, r, c] | stack[u, r, c]) & ~twice[c]
-                    some = True
-                if some:
-                    add_counts(sums, key + REGAINED, part, r, runs, weight, west, east)
-                    for c in range(west, east):
-                        part[c] = 0
-            own[west:east] = 0
-        add_counts(sums, UNKNOWN, unknown[r], r, runs, weight, 0, cols)
+                _or(sure, stack[excluding[j], r, west:east])
+                if doubting[j] >= 0:
+                    _or(doubt, stack[doubting[j], r, west:east])
+            _and(part, own, doubt)
+            _without(part, part, sure)
+            _or(unknown[r, west:east], part)
+        add_counts(sums, OWN, own, west, r, runs, weight)
+        add_counts(sums, ELIGIBLE, free, west, r, runs, weight)
+        add_counts(sums, UNKNOWN, unknown[r], 0, r, runs, weight)
+        for j in range(rules):
+            key = PER_HOST + PER_RULE * j
+            _and(part, own, stack[excluding[j], r, west:east])
+            lost = add_counts(sums, key + LOST, part, west, r, runs, weight)
+            if lost:
+                if reasons.size:
+                    _mark(reasons[r, west:east], part, np.uint64(1) << np.uint64(j))
+                _without(part, part, twice)
+                add_counts(sums, key + SOLE, part, west, r, runs, weight)
+            if doubting[j] >= 0:  # of other rules it is the same as SOLE
+                part[:] = stack[excluding[j], r, west:east]
+                _or(part, stack[doubting[j], r, west:east])
+                _and(part, part, own)
+                _without(part, part, twice)
+                add_counts(sums, key + REGAINED, part, west, r, runs, weight)
+    for j in range(rules):
+        if doubting[j] < 0:
+            sums[PER_HOST + PER_RULE * j + REGAINED] += sums[PER_HOST + PER_RULE * j + SOLE]
     return eligible, unknown
 
 
@@ -220,8 +258,7 @@ def assign_in_order(masks, order, share):  # type: ignore[no-untyped-def]
             other = order[m]
             if not share[k, other]:
                 for r in range(owned.shape[1]):
-                    for c in range(owned.shape[2]):
-                        owned[k, r, c] &= ~owned[other, r, c]
+                    _without(owned[k, r], owned[k, r], owned[other, r])
     return owned
 
 

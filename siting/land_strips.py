@@ -133,8 +133,9 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
     )
 
     inside = strip.inside.to_array()
-    district = fill_districts(strip.district.to_array(), inside, strip.halo)
-    _place_the_rest(district, inside, strip.frame, plan.districts)
+    district, missing = fill_districts(strip.district.to_array(), inside, strip.halo)
+    if missing:
+        _place_the_rest(district, inside, strip.frame, plan.districts)
     runs, number = district_runs(district), len(plan.districts)
     stack, where = _stack(plan, strip)
     region = np.zeros((1, number, 2), np.int64)
@@ -185,14 +186,21 @@ def _indices(where: Mapping[Hashable, int], keys: Sequence[Hashable]) -> npt.NDA
 
 def _stack(plan: LandPlan, strip: Strip) -> tuple[npt.NDArray[np.uint16], dict[Hashable, int]]:
     """Every mask that the strip's rules and hosts need, once, and the place of each."""
-    layers: dict[Hashable, Mask] = {key: store.to_array() for key, store in strip.masks.items()}
-    for rule in (rule for host in plan.hosts for rule in host.rules):
-        key = mask_key(rule)
-        if rule.on_raster and key not in layers:
-            layers[key], layers["unsure", key] = test_raster(rule, strip.rasters[rule.layer].values, strip.frame)
-        if rule.known_within and ("outside", rule.known_within) not in layers:
-            layers["outside", rule.known_within] = outside_mask(layers[rule.known_within, 0.0])
-    return np.stack(list(layers.values())), {key: k for k, key in enumerate(layers)}
+    rules = {mask_key(rule): rule for host in plan.hosts for rule in host.rules}
+    tested = {key: rule for key, rule in rules.items() if rule.on_raster}
+    bounded = sorted({rule.known_within for rule in rules.values() if rule.known_within})
+    keys: list[Hashable] = [*strip.masks, *tested, *(("unsure", key) for key in tested)]
+    keys += [("outside", name) for name in bounded]
+    where = {key: k for k, key in enumerate(keys)}
+    stack = np.empty((len(keys), *strip.frame.shape), np.uint16)
+    for key, store in strip.masks.items():
+        store.rows(0, strip.frame.height, stack[where[key]])
+    for key, rule in tested.items():
+        values = strip.rasters[rule.layer].values
+        stack[where[key]], stack[where["unsure", key]] = test_raster(rule, values, strip.frame)
+    for name in bounded:
+        stack[where["outside", name]] = outside_mask(stack[where[name, 0.0]])
+    return stack, where
 
 
 def _owned(plan: LandPlan, strip: Strip, eligible: Sequence[tuple[HostType, Mask]]) -> tuple[Mask, ...]:
@@ -211,8 +219,6 @@ def _place_the_rest(
 ) -> None:
     """Give cells of the region that are far from any district's cells (slivers) the nearest district."""
     row, col = np.nonzero((district == 0) & (inside != 0))
-    if not len(row):
-        return
     x = frame.left + (col + 0.5) * frame.resolution_m
     y = frame.top - (row + 0.5) * frame.resolution_m
     points = shapely.points(x, y)
