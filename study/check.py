@@ -11,6 +11,7 @@ from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
 from study.scoring import criterion_findings
 from study.pv import pv_findings
+from study.sites import site_findings
 from study.study_file import Study, nearest
 from study.wind import wind_findings
 
@@ -123,7 +124,7 @@ def _host_findings(study: Study) -> list[Finding]:
     from siting.host_types import load_host_types
 
     known = [h.host_type for h in load_host_types()]
-    return [
+    return site_findings(study, list(layer_ids(study))) + [
         _error(study, "hosts.unknown_type", "hosts", f"row {row}", host.host_type,
                f"unknown host type '{host.host_type}'.",
                nearest(host.host_type, known) or f"Known host types: {', '.join(known)}.")

@@ -22,6 +22,7 @@ from grid.contracts import SUBSTATIONS, UPGRADES, Assumption
 from layers.contracts import Finding, InputError, SourceCard
 from layers.tables import ContractError, Table
 from maps.contracts import PROJECTS, TARGETS
+from siting.contracts import TURBINES as POSITIONS
 from study.atomic import replaced
 from study.labels import Language, definitions, titled_columns, value_labels, with_value_labels
 from study.numbers import human_table, text
@@ -56,6 +57,7 @@ class _Export:
     frame_crs: str
     language: Language
     evidence: tuple[Table, ...]
+    turbines: pd.DataFrame | None = None
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -75,6 +77,7 @@ def write_projects(
     sources: Sequence[SourceCard] = (),
     assumptions: Sequence[Assumption] = (),
     evidence: Sequence[Evidence] = (),
+    turbines: pd.DataFrame | None = None,
     language: Language = "zh",
 ) -> list[Path]:
     """Write ``projects.<format>`` for every format and return the paths in the order of :data:`FORMATS`.
@@ -93,6 +96,8 @@ def write_projects(
         Tables after their contracts; further sheets of the workbook. Columns beyond the contract are left out.
     evidence
         Further sheets of the workbook, before assumptions and sources.
+    turbines
+        Positions (:data:`siting.contracts.TURBINES`); layer ``turbines`` of the GeoPackage, left out where empty.
     sources, assumptions
         Sheets of the workbook. Of a source only ``shown_path`` is written, never ``path``.
     language
@@ -125,6 +130,7 @@ def write_projects(
         frame_crs or "",
         language,
         tuple(e.contract for e in evidence),
+        None if turbines is None else _checked(turbines, POSITIONS),
     )
     written = []
     for name in FORMATS:
@@ -274,6 +280,8 @@ def _write_gpkg(export: _Export, path: Path) -> None:
     with _fixed_date():
         _write_layer(export.projects, path, "projects", "MultiPolygon", f"project list{measured_in}")
         _write_layer(points, path, "project_points", "Point", "representative points of the projects")
+        if export.turbines is not None and len(export.turbines):
+            _write_layer(_at_their_places(export.turbines), path, "turbines", "Point", "positions of wind turbines")
         pyogrio.write_dataframe(
             verdict_style("projects", value_labels("verdict"), export.language, _FIXED_DATE),
             path,
@@ -282,6 +290,10 @@ def _write_gpkg(export: _Export, path: Path) -> None:
             append=True,
             layer_options={"FID": "id", "IDENTIFIER": "layer_styles"},
         )
+
+
+def _at_their_places(table: pd.DataFrame) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=_WGS84)
 
 
 def _write_layer(table: gpd.GeoDataFrame, path: Path, layer: str, geometry_type: str, description: str) -> None:

@@ -22,6 +22,7 @@ STUDY_CODE = (
     "study/rules.py",
     "study/scoring.py",
     "study/costs.py",
+    "study/sites.py",
     "study/pv.py",
     "study/wind.py",
     "study/network.py",

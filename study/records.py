@@ -6,7 +6,7 @@ import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
-from study import costs, scoring
+from study import costs, scoring, sites
 from study.schema import CaseEntry, StudyFile
 from study.targets import Target
 from study.wind import wind_assumptions
@@ -18,7 +18,7 @@ def criteria(file: StudyFile) -> tuple[Criterion, ...]:
 
 
 def host_layers(file: StudyFile) -> tuple[HostLayer, ...]:
-    return tuple(HostLayer(h.host_type, h.layer, h.area_share) for h in file.hosts)
+    return sites.host_layers(file)
 
 
 def case(entry: CaseEntry) -> Case:
@@ -119,7 +119,7 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed,
+    return (*own, *shares, *sites.roof_assumptions(file), *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed,
             *wind_assumptions(file), *split)  # fmt: skip
 
 

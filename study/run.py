@@ -258,6 +258,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
     from study.exports import write_projects, write_table
+    from study.sites import roof_table
 
     costs = project_costs(results)
     shown = assemble(study, results, costs)
@@ -277,6 +278,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         sources=shown.sources,
         assumptions=shown.assumptions,
         evidence=backing,
+        turbines=results.get("sites").turbines,
         language=study.file.study.language,
     )
     stability = results.get("stability")
@@ -292,6 +294,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "land/states": land.states,
         "land/waterfall": land.waterfall,
         "land/remainder": results.get("sites").remainder,
+        "land/site_attributes": results.get("site_attributes"),
+        "land/turbines": results.get("sites").turbines,
+        "land/roofs": roof_table(results),
         "yield/losses": results.get("yields").losses,
         "yield/details": results.get("yields").details,
         "cost/waterfall": costs.waterfall,

@@ -135,6 +135,23 @@ class HostEntry(Closed):
     """Share of the polygons' area that is host, e.g. roof area per settlement area."""
     area_share_source: str = ""
     area_share_confidence: Literal["A", "B", "C"] = "C"
+    share_column: str = ""
+    """Column of the layer with the share of each feature that is host."""
+    roof_classes: tuple[str, ...] = ()
+    """The layer holds footprints: those of these classes (siting/technologies/roof_classes.csv) by their attributes."""
+    height_column: str = ""
+    """Column with the heights of footprints in m; neighbours' shade follows from it."""
+    modelled_as: str = ""
+    """The layer is land use without footprints: its roofs are estimated (siting/technologies/roof_stock.csv)."""
+    footprints: tuple[str, ...] = ()
+    """Layers of mapped roofs that are taken off the estimate."""
+    support: Literal["", "pile", "floating"] = ""
+    """The layer holds ponds: those that depth and area put on piles, or on floats."""
+    depth_column: str = ""
+    """Column with the depth of ponds in m."""
+    low_water_m: float | None = None
+    """The layer is a raster of the bed's elevation: mudflats lie between low and high water."""
+    high_water_m: float | None = None
 
 
 class ExclusionEntry(Closed):
@@ -198,6 +215,24 @@ class LandEntry(Closed):
     block_km: Annotated[float, Field(gt=0)] = 15.0
     """Roofs are gathered into projects by blocks of this size."""
     dc_ac_ratio: Annotated[float, Field(ge=1, le=2)] = 1.2
+
+
+class SitesEntry(Closed):
+    """What is said of the place of each site: layers of the study, each optional."""
+
+    roads: str = ""
+    """Layer of roads, for the distance."""
+    power_lines: str = ""
+    """Layer of power lines; empty: the lines of the network."""
+    townships: str = ""
+    """Layer of townships."""
+    township_column: str = "name"
+    """Column with their names."""
+    slope: str = ""
+    """Raster layer of slopes in degrees."""
+    prevailing_wind_from_deg: Annotated[float, Field(ge=0, le=360)] | None = None
+    """Where the prevailing wind comes from, clockwise from north; rows of turbines stand across it.
+    Empty: siting/technologies/turbine_spacing.csv."""
 
 
 class CriterionEntry(Closed):
@@ -446,6 +481,7 @@ class StudyFile(Closed):
     layers: dict[Identifier, LayerEntry] = {}
     land: LandEntry = LandEntry()
     hosts: tuple[HostEntry, ...]
+    sites: SitesEntry = SitesEntry()
     exclusions: tuple[ExclusionEntry, ...] = ()
     criteria: tuple[CriterionEntry, ...]
     ahp: AhpEntry | None = None

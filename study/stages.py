@@ -10,9 +10,9 @@ import pandas as pd
 
 from grid.contracts import Network
 from layers.contracts import Demand, FindingLog, RasterLayer, Region, VectorLayer, Weather
-from siting.contracts import LandResult, Sites, YieldResult
+from siting.contracts import LandResult, YieldResult
 from siting.rank_stability import Stability
-from study import records
+from study import records, sites
 from study.pipeline import Results, Stage
 from study.rules import pack_digest, study_rules
 from study.schema import StudyFile
@@ -231,7 +231,7 @@ def compute_land(results: Results) -> LandResult:
     file, ground = results.study.file, results.get("ground")
     return evaluate_land(
         results.get("region"),
-        ground.vectors,
+        sites.all_vectors(results),
         ground.rasters,
         records.host_layers(file),
         load_host_types(),
@@ -253,21 +253,6 @@ class LandTables:
 def compute_land_tables(results: Results) -> LandTables:
     land = results.get("land")
     return LandTables(land.states, land.waterfall)
-
-
-def compute_sites(results: Results) -> Sites:
-    from siting.sites import delineate_sites
-    from study.pv import host_types
-
-    file = results.study.file
-    return delineate_sites(
-        results.get("land"),
-        results.get("region"),
-        host_types(file),
-        records.host_layers(file),
-        block_km=file.land.block_km,
-        study_code=file.study.code,
-    )
 
 
 def compute_yields(results: Results) -> YieldResult:
@@ -464,15 +449,17 @@ STAGES: tuple[Stage, ...] = (
     Stage("demand", "负荷", "demand", (), _LAYERS,
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["demand"], _slice("demand")(s)],
           _named(lambda f: [f.demand.source] if f.demand else []), compute_demand),
-    Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground"), _SITING,
+    Stage("host_layers", "场址图层", "host layers", ("region", "ground"), _SITING,
+          lambda s: [s.file.pv.variants, _slice("hosts")(s)], _no_sources, sites.compute_host_layers),
+    Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground", "host_layers"), _SITING,
           lambda s: [s.file.land.rules, pack_digest(s), s.file.land.province,
                      s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
           _no_sources, compute_land),
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
-    Stage("sites", "候选场址", "candidate sites", ("region", "land"), _SITING,
-          lambda s: [s.file.study.code, s.file.pv.variants, _slice("land", "hosts")(s)], _no_sources,
-          compute_sites),
+    Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land"), _SITING,
+          lambda s: [s.file.study.code, s.file.pv.variants, s.file.sites.prevailing_wind_from_deg,
+                     _slice("land", "hosts")(s)], _no_sources, sites.compute_sites),
     Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind", "pv"),
           _named(lambda f: [f.pv.horizon]), compute_yields),
     Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
@@ -486,6 +473,9 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, _by_own_standards(compute_connections)),
     Stage("costs", "成本与减排", "cost and CO2", ("region_facts", "sites", "yields"), _SITING, _slice("cost"),
           _no_sources, compute_costs),
+    Stage("site_attributes", "场址属性", "site attributes",
+          ("region", "ground", "host_layers", "sites", "network"), _SITING,
+          _slice("sites"), _no_sources, sites.compute_site_attributes),
     Stage("criteria", "指标", "criteria", ("sites", "costs", "ground", "network"), _SITING,
           _criterion_sources, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria", "ahp"), _no_sources,
