@@ -20,6 +20,7 @@ from layers.weather_raw import (
     known_units,
     numbers,
     text_of,
+    ticks,
 )
 
 TIME = "time"
@@ -77,6 +78,7 @@ def raw_columns(content: bytes, options: Options, report: Report) -> RawWeather:
         step_min=step_min,
         instant=options.label == "reading",
         wind_height_m=10.0 if options.wind_height_m is None else options.wind_height_m,
+        second_wind_height_m=float("nan") if options.second_wind_height_m is None else options.second_wind_height_m,
         roughness_length_m=DEFAULT_ROUGHNESS_M if options.roughness_length_m is None else options.roughness_length_m,
     )
 
@@ -142,17 +144,20 @@ def _stamps(column: pd.Series, options: Options, report: Report) -> tuple[pd.Dat
         raise report.refuse("stamp", f"row {row + 1}", words.iloc[row], what, remedy)
     index = pd.DatetimeIndex(best)
     if zones[0]:
-        zone_h = (
-            0.0 if zones[0] == "Z" else pd.Timestamp(f"2019-01-01T00:00{zones[0]}").utcoffset() / timedelta(hours=1)
-        )
+        zone_h = 0.0 if zones[0] == "Z" else _hours(zones[0])
     else:
         zone_h = float(options.zone_h or 0.0)
         index = index - pd.Timedelta(hours=zone_h)
     return index.tz_convert(timezone(timedelta(hours=zone_h))), zone_h
 
 
+def _hours(zone: str) -> float:
+    """Hours east of UTC of "+08:00" or "+0800"."""
+    return (1 if zone[0] == "+" else -1) * (int(zone[1:3]) + int(zone[-2:]) / 60.0)
+
+
 def _step_min(stamps: pd.DatetimeIndex) -> float:
     """The commonest distance of neighbouring stamps [min]."""
-    steps = pd.Series(np.diff(stamps.to_numpy())).dt.total_seconds() / 60.0
+    steps = pd.Series(np.diff(ticks(stamps)) / 60e9)
     steps = steps[steps > 0]
     return float(steps.mode().iloc[0]) if len(steps) else 60.0

@@ -5,6 +5,7 @@ The format is told by the content, not by the name, and the reason is part of th
 
 from __future__ import annotations
 
+import re
 from calendar import isleap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -255,7 +256,7 @@ def _read(kind: str, content: bytes, options: Options, report: Report) -> list[R
     except InputError:
         raise
     except Exception as error:  # broken files break libraries in every way there is
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        reason = re.sub(r"<[^<>]*>", "...", f"{type(error).__name__}: {error}").splitlines()[0][:120]
         remedy = "The file is cut off or not of this format; fetch it again, or state format = ..."
         raise report.refuse("unreadable", kind, reason, f"cannot be read as {kind}.", remedy) from error
 

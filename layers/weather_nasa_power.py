@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from layers.weather_raw import RawWeather, Report, in_contract_unit, numbers, text_of
+from layers.weather_raw import SECOND_WIND, RawWeather, Report, in_contract_unit, numbers, text_of
 
 _COLUMNS = {
     "ALLSKY_SFC_SW_DWN": "ghi_w_per_m2",
@@ -25,14 +25,14 @@ _COLUMNS = {
 }
 _HIGH_WIND = {"WS50M": "wind_speed_m_per_s", "WD50M": "wind_from_degree"}
 _DEFAULT_UNITS = {"temp_air_c": "C", "pressure_pa": "kPa", "wind_speed_m_per_s": "m/s", "wind_from_degree": "degree",
-                  "albedo": "1"}  # fmt: skip
+                  SECOND_WIND: "m/s", "albedo": "1"}  # fmt: skip
 _MISSING = -999.0
 
 
 def raw_nasa_power(content: bytes, report: Report) -> RawWeather:
     """The hours of a POWER file in UTC.
 
-    Wind at 50 m is taken where the file has it, else at 10 m.
+    Wind at 50 m is taken where the file has it (10 m is the second level then), else at 10 m.
 
     Raises
     ------
@@ -48,7 +48,9 @@ def raw_nasa_power(content: bytes, report: Report) -> RawWeather:
         )
     high = "WS50M" in data
     names = _COLUMNS | (_HIGH_WIND if high else {})
-    names = {theirs: ours for theirs, ours in names.items() if not (high and theirs in ("WS10M", "WD10M"))}
+    if high:
+        names |= {"WS10M": SECOND_WIND}
+        names.pop("WD10M")
     table = numbers(data[[name for name in names if name in data]], report)
     table = table.mask(table == head["fill_value"])
     result = {}
@@ -69,6 +71,7 @@ def raw_nasa_power(content: bytes, report: Report) -> RawWeather:
         table=pd.DataFrame(result, index=table.index),
         zone_h=0.0,
         wind_height_m=50.0 if high else 10.0,
+        second_wind_height_m=10.0 if high and "WS10M" in data else float("nan"),
     )
 
 

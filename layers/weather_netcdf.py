@@ -1,7 +1,8 @@
 """ERA5 and MERRA-2 as netCDF: one weather cell for each grid point in or near the region.
 
 ERA5 radiation is an energy (J/m2) gathered over the hour that ends at the stamp, its other fields hold at the stamp.
-MERRA-2 means are stamped in the middle of their hour. Wind is taken from the highest level the file has.
+MERRA-2 means are stamped in the middle of their hour. Wind is taken from the highest level the file has,
+the next one is the second level.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import pandas as pd
 from layers.weather_raw import (
     BEAM_HORIZONTAL,
     DEFAULT_ROUGHNESS_M,
+    SECOND_WIND,
     Floats,
     Options,
     RawWeather,
     Report,
     in_contract_unit,
+    ticks,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def raw_netcdf(content: bytes, options: Options, report: Report) -> list[RawWeat
         product = _product(opened, report)
         data = _flat(opened, product)
         stamps = pd.DatetimeIndex(data[_time_of(data)].to_numpy()).tz_localize("UTC")
-        step = np.median(np.diff(stamps.to_numpy()).astype("timedelta64[s]").astype(float)) if len(stamps) > 1 else 0.0
+        step = np.median(np.diff(ticks(stamps))) / 1e9 if len(stamps) > 1 else 0.0
         if step != 3600.0:
             remedy = "Fetch every hour: radiation is gathered over one hour."
             raise report.refuse("step", "time", f"{step / 60:g} min", "the file is not hourly.", remedy)
@@ -170,14 +173,13 @@ def _point(
             raise report.refuse(
                 "unit", theirs, unit, "this unit is not known.", "Fetch the file as the producer has it."
             ) from None
-    height = 10.0
-    for level, east, north in product.winds:
-        if east in data and north in data:
-            u, v = series(east), series(north)
-            table["wind_speed_m_per_s"] = np.hypot(u, v)
-            table["wind_from_degree"] = np.degrees(np.arctan2(-u, -v)) % 360.0
-            height = level
-            break
+    levels = [(level, series(east), series(north)) for level, east, north in product.winds
+              if east in data and north in data]  # fmt: skip
+    for column, (_, u, v) in zip(("wind_speed_m_per_s", SECOND_WIND), levels, strict=False):
+        table[column] = np.hypot(u, v)
+    for _, u, v in levels[:1]:
+        table["wind_from_degree"] = np.degrees(np.arctan2(-u, -v)) % 360.0
+    heights = [level for level, _, _ in levels] + [10.0, float("nan")][len(levels) :]
     roughness = float(np.nanmean(series(_ROUGHNESS))) if _ROUGHNESS in data else DEFAULT_ROUGHNESS_M
     altitude = float(np.nanmean(series(_GEOPOTENTIAL))) / _GRAVITY if _GEOPOTENTIAL in data else float("nan")
     return RawWeather(
@@ -190,7 +192,8 @@ def _point(
         zone_h=0.0,
         start_min=product.start_min,
         state_start_min=product.state_start_min,
-        wind_height_m=height,
+        wind_height_m=heights[0],
+        second_wind_height_m=heights[1],
         roughness_length_m=max(roughness, 2e-4),
         notes=product.notes,
         cell_suffix=f"_{latitude:.2f}N_{longitude:.2f}E",

@@ -22,6 +22,7 @@ from layers.weather_raw import (
     BEAM_HORIZONTAL,
     OPTIONAL,
     RADIATION,
+    SECOND_WIND,
     STATE,
     TYPICAL_YEAR,
     Floats,
@@ -30,6 +31,7 @@ from layers.weather_raw import (
     Report,
     first_names,
     limits,
+    ticks,
 )
 from layers.weather_resample import means_from_readings, resample_mean, spread_by_sun
 from layers.weather_verdicts import (
@@ -209,7 +211,7 @@ def _calendar_findings(raw: RawWeather, index: pd.DatetimeIndex, report: Report)
                    "Remove the second ones; with clock changes, give the file in standard time.")
         )  # fmt: skip
     elif not index.is_monotonic_increasing:
-        back = np.concatenate([[False], np.diff(index.to_numpy()) < np.timedelta64(0)])
+        back = np.concatenate([[False], np.diff(ticks(index)) < 0])
         found.append(
             report("error", "order", name(back), int(back.sum()), "the rows are not in the order of time.",
                    "Sort the rows by time.")
@@ -352,6 +354,7 @@ def _weather(
         title=raw.title,
         corrections=tuple(words),
         years=year.years,
+        second_wind_height_m=raw.second_wind_height_m if SECOND_WIND in table else float("nan"),
     ), findings
 
 

@@ -29,7 +29,8 @@ from layers.contracts import Finding, InputError, Severity
 Floats = npt.NDArray[np.float64]
 RADIATION = ("ghi_w_per_m2", "dni_w_per_m2", "dhi_w_per_m2")
 STATE = ("temp_air_c", "wind_speed_m_per_s", "pressure_pa")
-OPTIONAL = ("wind_from_degree", "albedo")
+SECOND_WIND = "wind_speed_second_m_per_s"
+OPTIONAL = ("wind_from_degree", SECOND_WIND, "albedo")
 BEAM_HORIZONTAL = "bhi_w_per_m2"
 """Beam on the horizontal: what some files have instead of DNI."""
 DEFAULT_ROUGHNESS_M = 0.1
@@ -38,7 +39,7 @@ TYPICAL_YEAR = 2023
 """A common year for the calendar of typical years."""
 
 _QUANTITY = {"temp_air_c": "temperature", "pressure_pa": "pressure", "wind_speed_m_per_s": "speed",
-             "wind_from_degree": "angle", "albedo": "share"}  # fmt: skip
+             SECOND_WIND: "speed", "wind_from_degree": "angle", "albedo": "share"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class RawWeather:
     instant: bool = False
     typical: bool = False
     wind_height_m: float = 10.0
+    second_wind_height_m: float = float("nan")
     roughness_length_m: float = DEFAULT_ROUGHNESS_M
     years: tuple[int, ...] = ()
     corrections: tuple[str, ...] = ()
@@ -124,6 +126,7 @@ class Options:
     longitude: float | None = None
     altitude_m: float | None = None
     wind_height_m: float | None = None
+    second_wind_height_m: float | None = None
     roughness_length_m: float | None = None
     bounds: tuple[float, float, float, float] | None = None
     labels: str = "by_sun"
@@ -245,6 +248,12 @@ def plain_unit(unit: str) -> str:
     """A unit without the ways of writing it: ``'J m**-2'``, ``'J m-2'`` and ``'J/m^2'`` are ``'j/m2'``."""
     plain = re.sub(r"[\s*^.]", "", unit.lower()).replace("²", "2").replace("⁻", "-")
     return _SPELLINGS.get(plain, plain)
+
+
+def ticks(index: pd.DatetimeIndex) -> npt.NDArray[np.int64]:
+    """Stamps as whole nanoseconds of UTC."""
+    plain = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+    return np.asarray(plain, "datetime64[ns]").astype(np.int64)
 
 
 def first_names(names: Iterable[str], shown: int = 5) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.weather_checks import MID_HOUR_MIN, mean_cos_zenith
+from layers.weather_raw import ticks
 
 Floats = npt.NDArray[np.float64]
 
@@ -144,7 +145,7 @@ def _shifted(values: Floats, at: Floats, mid: Floats, minute: float) -> Floats:
 
 
 def _step(index: pd.DatetimeIndex) -> pd.Timedelta:
-    steps = np.unique(np.diff(index.to_numpy()))
+    steps = np.unique(np.diff(ticks(index)))
     if steps.size != 1:
         raise ValueError("the series has no single step")
-    return pd.Timedelta(steps[0])
+    return pd.Timedelta(int(steps[0]), unit="ns")

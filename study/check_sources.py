@@ -10,6 +10,7 @@ import pandas as pd
 
 from layers.contracts import Finding, FindingLog, InputError, SourceCard
 from study.study_file import Study, nearest, resolve_path
+from study.weather import weather_findings
 
 _TABLES = (".csv", ".parquet")
 _RASTERS = (".tif", ".tiff", ".vrt")
@@ -19,7 +20,8 @@ _NORMALS_KEY = "place"
 
 def used_sources(study: Study) -> tuple[str, ...]:
     """Ids of the sources that the study reads, sorted; those that nothing refers to are left alone."""
-    return tuple(sorted({source for source, _ in _uses(study)}))
+    weather = {cell.source for cell in study.file.weather}
+    return tuple(sorted({source for source, _ in _uses(study)} | weather))
 
 
 def source_findings(study: Study) -> list[Finding]:
@@ -33,7 +35,9 @@ def source_findings(study: Study) -> list[Finding]:
         if where is not None and (source, None) in uses:  # rows are named by the look at the whole file
             findings = [f for f in findings if f.rule in _OF_THE_FILTER]
         found += [_place_is_enough(f) for f in findings] if source in _only_places(study) else findings
-    return found + _district_findings(study) + _facts_findings(study) + _normals_findings(study)
+    return (
+        found + _district_findings(study) + _facts_findings(study) + _normals_findings(study) + weather_findings(study)
+    )
 
 
 def _only_places(study: Study) -> tuple[str | None, ...]:
@@ -78,10 +82,6 @@ def _network_table_findings(study: Study) -> list[Finding]:
 def inspect_source(card: SourceCard) -> list[Finding]:
     """Findings about one file, by its kind."""
     suffixes = [suffix.lower() for suffix in card.path.suffixes[-2:]]
-    if ".epw" in suffixes:
-        from layers.epw import inspect_epw
-
-        return inspect_epw(card.path, card.shown_path)
     if card.path.suffix.lower() in _RASTERS:
         from layers.raster import inspect_raster
 
@@ -100,7 +100,7 @@ def _uses(study: Study) -> frozenset[tuple[str, str | None]]:
     file = study.file
     whole: set[str | None] = {file.region.districts, file.region.facts, file.network.lines_source}
     whole |= {file.network.substations_source, file.network.plants_source}
-    whole |= {cell.source for cell in file.weather} | {file.pv.horizon}
+    whole |= {file.pv.horizon}
     whole |= {file.demand.source if file.demand else None}
     whole |= {file.generated.weather.normals if file.generated.weather else None}
     layers = {(entry.source, entry.where) for entry in file.layers.values()}

@@ -321,10 +321,38 @@ class CostEntry(Closed):
 
 
 class WeatherEntry(Closed):
+    """One weather file: a station, a satellite point, or a grid, whose points in and near the region become cells."""
+
     id: Identifier
     source: str
-    """Source id of an EPW file."""
+    """Source id of the file."""
+    format: Literal["auto", "epw", "tmy3", "pvgis_tmy", "pvgis_hourly", "nasa_power", "netcdf", "csv"] = "auto"
+    """auto: told by the content, the reason is part of the report."""
     year: int = 2023
+    """Calendar that the hours are given; one for all weather of a study."""
+    years: tuple[int, ...] = ()
+    """Years of a series to choose from; empty: all. The one whose irradiation is nearest their mean is used."""
+    columns: dict[str, str] = {}
+    """csv: the file's heading for 'time', ghi_w_per_m2, dni_w_per_m2, dhi_w_per_m2, temp_air_c, pressure_pa,
+    wind_speed_m_per_s, wind_from_degree, albedo."""
+    units: dict[str, str] = {}
+    """csv: unit of a column where it is not the one in its name, e.g. pressure_pa = 'hPa'."""
+    label: Literal["start", "end", "centre", "reading"] = "start"
+    """csv: where the stamp stands in its interval; reading: a value at that moment."""
+    zone: Annotated[float, Field(ge=-12, le=14)] | None = None
+    """csv: hours east of UTC of stamps that have no zone; 8 is Chinese standard time."""
+    lat: float | None = None
+    """csv: where it was measured; elsewhere it stands before the file's own."""
+    lon: float | None = None
+    altitude_m: float | None = None
+    wind_height_m: Annotated[float, Field(gt=0, le=300)] | None = None
+    second_wind_height_m: Annotated[float, Field(gt=0, le=300)] | None = None
+    """csv: height of wind_speed_second_m_per_s."""
+    roughness_length_m: Annotated[float, Field(gt=0, lt=5)] | None = None
+    bounds: tuple[float, float, float, float] | None = None
+    """netcdf: west, south, east, north of the grid points to use; leave out for the region's own."""
+    labels: Literal["by_sun", "as_filed"] = "by_sun"
+    """by_sun: radiation is moved to where its sun stands; as_filed: labels are kept whatever the sun says."""
 
 
 class WindEntry(Closed):

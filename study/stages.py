@@ -17,6 +17,7 @@ from study.pipeline import Results, Stage
 from study.rules import pack_digest, study_rules
 from study.schema import StudyFile
 from study.study_file import Study, resolve_path
+from study.weather import needs_region, region_sources, weather_cells
 
 _WGS84 = "EPSG:4326"
 _LAYERS = ("layers",)
@@ -173,11 +174,8 @@ def compute_ground(results: Results) -> Ground:
 
 
 def compute_weather(results: Results) -> tuple[Weather, ...]:
-    from layers.epw import read_epw
-
-    file = results.study.file
-    cells = [read_epw(results.study.card(cell.source), cell.id, cell.year, log=results.log) for cell in file.weather]
-    if file.generated.weather is not None:
+    cells = weather_cells(results.study, results.log)
+    if results.study.file.generated.weather is not None:
         cells.append(_generated_weather(results.study))
     return tuple(cells)
 
@@ -433,6 +431,12 @@ def _by_own_standards(compute: Callable[[Results], object]) -> Callable[[Results
     return computed
 
 
+def _weather_config(study: Study) -> object:
+    made = study.file.generated.model_dump(mode="json")
+    region = [_slice("region")(study), made["region"]] if needs_region(study.file) else []
+    return [study.file.study.seed, made["weather"], _slice("weather")(study), region]
+
+
 STAGES: tuple[Stage, ...] = (
     Stage("region", "区域", "region", (), _LAYERS,
           lambda s: [_seed_and("region")(s), s.file.generated.model_dump(mode="json")["region"]],
@@ -442,9 +446,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("ground", "地面图层", "ground layers", ("region",), _GROUND,
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["land"], _slice("layers")(s)],
           _named(lambda f: [entry.source for entry in f.layers.values()]), compute_ground),
-    Stage("weather", "气象", "weather", (), _LAYERS,
-          lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["weather"], _slice("weather")(s)],
-          _named(lambda f: [c.source for c in f.weather],
+    Stage("weather", "气象", "weather", (), _LAYERS, _weather_config,
+          _named(lambda f: [c.source for c in f.weather], region_sources,
                  lambda f: [f.generated.weather.normals] if f.generated.weather else []), compute_weather),
     Stage("demand", "负荷", "demand", (), _LAYERS,
           lambda s: [s.file.study.seed, s.file.generated.model_dump(mode="json")["demand"], _slice("demand")(s)],

@@ -141,6 +141,8 @@ def test_era5_energies_become_powers_and_its_bias_is_told_not_mended(tmp_path: P
     assert [f.rule for f in log.findings if "bias" in f.rule] == ["weather.pv_bias_of_era5"]
     assert weather.hours["ghi_w_per_m2"].to_numpy()[9:] == pytest.approx(sky().ghi[9:], abs=0.01)
     assert not any("moved" in words or "averaged" in words for words in weather.corrections)
+    assert (weather.wind_height_m, weather.second_wind_height_m) == (100.0, 10.0)
+    assert (weather.hours["wind_speed_second_m_per_s"].dropna() == 0.0).sum() == 8752
 
 
 def test_grid_points_in_and_near_the_region(tmp_path: Path) -> None:
