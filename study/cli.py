@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from study import cli_rules
+from study import cli_hindcast, cli_rules
 
 app = typer.Typer(
     name="fengguang",
@@ -232,6 +232,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 
 cli_rules.register(app)
+cli_hindcast.register(app)
 
 if __name__ == "__main__":
     main()
