@@ -349,7 +349,7 @@ def _verdict(in_region: int, matched: int, random: tuple[float, float], size: tu
     if not in_region:
         return "No plant of the list lies in the region: nothing can be said."
     if not matched:
-        return "No plant lies on or near a candidate: that speaks about the land rules, nothing can be said about the score."
+        return "No plant lies on or near a candidate: this speaks of the land's rules, not of the score."
     than_random = _than(random, 0.5, "random places")
     than_size = _than(size, 0.0, "largest first")
     said = f"{than_random}, {than_size}"
