@@ -66,14 +66,12 @@ def score_strips(
     ValueError
         For criteria that make no score: none, different frames, weights or breakpoints out of order.
     """
-    frame = _checked(criteria, within)
-    weights = np.array([criterion.weight for criterion in criteria], np.float64)
-    shares = weights / weights.sum()
+    frame = check_criteria(criteria, within)
     threads = workers or os.cpu_count() or 1
     step = max(1, _STRIP_CELLS // (frame.width * BLOCK_ROWS)) * BLOCK_ROWS
 
     def strip(row0: int) -> Floats:
-        return _strip(criteria, shares, within, row0, min(row0 + step, frame.height), frame.width)
+        return _strip(criteria, within, row0, min(row0 + step, frame.height), frame.width)
 
     with ThreadPoolExecutor(threads) as pool:
         waiting = []
@@ -93,7 +91,7 @@ def score_cells(
     workers: int | None = None,
 ) -> Floats:
     """The whole raster of :func:`score_strips`."""
-    out = np.empty(_checked(criteria, within).shape, np.float32)
+    out = np.empty(check_criteria(criteria, within).shape, np.float32)
     for row0, score in score_strips(criteria, within=within, workers=workers):
         out[row0 : row0 + score.shape[0]] = score
     return out
@@ -101,27 +99,37 @@ def score_cells(
 
 def _strip(
     criteria: Sequence[CellCriterion],
-    shares: npt.NDArray[np.float64],
     within: MaskStore | npt.NDArray[Any] | None,
     row0: int,
     row1: int,
     width: int,
 ) -> Floats:
-    from siting.cell_score_kernels import add_criterion
-
-    total = np.zeros((row1 - row0, width), np.float64)
-    if within is not None:
-        cells = rows_of(within, row0, row1)
-        if not cells.any():
-            return np.full(total.shape, np.nan, np.float32)
-        total[cells == 0] = np.nan
-    for criterion, share in zip(criteria, shares, strict=True):
-        values = np.asarray(rows_of(criterion.raster.values, row0, row1))
-        add_criterion(total, values, share, *(np.asarray(a, np.float64) for a in (criterion.breaks, criterion.heights)))
-    return total.astype(np.float32)
+    cells = None if within is None else rows_of(within, row0, row1)
+    if cells is not None and not cells.any():
+        return np.full((row1 - row0, width), np.nan, np.float32)
+    return score_rows(criteria, [np.asarray(rows_of(c.raster.values, row0, row1)) for c in criteria], cells)
 
 
-def _checked(criteria: Sequence[CellCriterion], within: MaskStore | npt.NDArray[Any] | None) -> Frame:
+def score_rows(
+    criteria: Sequence[CellCriterion], values: Sequence[npt.NDArray[Any]], within: npt.NDArray[Any] | None
+) -> Floats:
+    """Score of some rows from the criteria's values there; NaN where ``within`` is 0."""
+    from siting.cell_score_kernels import add_criterion, as_score
+
+    weights = np.array([criterion.weight for criterion in criteria], np.float64)
+    total = np.zeros(values[0].shape, np.float64)
+    for criterion, share, found in zip(criteria, weights / weights.sum(), values, strict=True):
+        breaks, heights = (np.asarray(a, np.float64) for a in (criterion.breaks, criterion.heights))
+        add_criterion(total, found, share, breaks, heights)
+    if within is None:
+        return total.astype(np.float32)
+    score = np.empty(total.shape, np.float32)
+    as_score(score, total, within)
+    return score
+
+
+def check_criteria(criteria: Sequence[CellCriterion], within: MaskStore | npt.NDArray[Any] | None = None) -> Frame:
+    """The frame of criteria that make a score, or a ValueError that says what is wrong with them."""
     if not criteria:
         raise ValueError("a score needs a criterion")
     frame = criteria[0].raster.frame

@@ -57,3 +57,11 @@ def _add_found(total, values, weight, breaks, heights, slope):  # type: ignore[n
                 else:
                     high = middle
             total[c] += weight * heights[low] + (x - breaks[low]) * slope[low]
+
+
+@njit(cache=True, nogil=True)
+def as_score(score, total, within):  # type: ignore[no-untyped-def]
+    """Write the totals of the cells that are not 0, NaN to all others."""
+    for r in range(score.shape[0]):
+        for c in range(score.shape[1]):
+            score[r, c] = np.float32(total[r, c]) if within[r, c] != 0 else np.float32(np.nan)

@@ -27,10 +27,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from layers.contracts import Finding, InputError, Origin, RasterLayer, Region, VectorLayer
 from layers.frame import Tile
-from layers.mask_store import BLOCK_ROWS, MaskStore, as_store, rows_of
+from layers.mask_store import BLOCK_ROWS, MaskStore, as_store
+from siting.cell_score import CellCriterion, check_criteria
 from siting.contracts import HostLand, HostLayer, HostType, LandResult, Rule
 from siting.land_checks import applies, check_land_inputs
 from siting.land_masks import build_masks, layer_rule
@@ -38,6 +40,7 @@ from siting.land_strips import (
     HALO_ROWS,
     HostPlan,
     LandPlan,
+    RasterRows,
     Strip,
     StripOutcome,
     evaluate_strip,
@@ -51,8 +54,8 @@ __all__ = ["applies", "evaluate_land"]
 
 Progress = Callable[[str, float], None]
 
-STRIP_CELLS = 1_000_000
-"""Cells of a strip by default: 2 MB a mask."""
+STRIP_CELLS = 500_000
+"""Cells of a strip by default: 1 MB a mask."""
 STRIP_MASK_CELLS = 24_000_000
 """Cells of all masks of a strip together, 48 MB: many rules make strips lower, not memory larger."""
 _DRAWN_SHARE = 0.5
@@ -75,6 +78,8 @@ def evaluate_land(
     dask: str | None = None,
     mask_cache: Path | None = None,
     reasons: bool = True,
+    score: Sequence[CellCriterion] = (),
+    on_score: Callable[[int, npt.NDArray[np.float32]], None] | None = None,
     progress: Progress | None = None,
 ) -> LandResult:
     """Evaluate all rules on all land of a region.
@@ -96,7 +101,7 @@ def evaluate_land(
     policy
         Who comes first on land that several host types could use.
     strip_rows
-        Height of a strip; by default some million cells. The result does not depend on it.
+        Height of a strip; by default some 500 000 cells. The result does not depend on it.
     workers
         Threads; by default one a core. The result does not depend on it.
     dask
@@ -105,6 +110,9 @@ def evaluate_land(
         Folder that keeps the masks of layers and rules by content, so that a changed setback draws one mask anew.
     reasons
         Whether to note, cell by cell, which rules exclude host land.
+    score, on_score
+        Criteria of a cell score (see :mod:`siting.cell_score`), worked out on the way for cells where some host type is
+        eligible, and what takes the strips: (first row, scores). Rows without region are left out.
     progress
         Called with a label and the share done.
 
@@ -119,6 +127,8 @@ def evaluate_land(
     InputError
         With every finding of :func:`siting.land_checks.check_land_inputs` and :func:`siting.ledger.check_policy`, or if
         a scheduler is named and dask.distributed is not installed.
+    ValueError
+        For criteria that make no score.
 
     Notes
     -----
@@ -138,7 +148,11 @@ def evaluate_land(
     threads = workers or os.cpu_count() or 1
     hosts = tuple(_host_plan(name, host_layers, host_types, rules) for name in names)
     mappers = tuple(dict.fromkeys([*mapped_by, *(entry.layer for entry in host_layers)]))
-    plan = LandPlan(hosts, mappers, tuple(co_use), policy, region.districts.geometry.to_numpy(), reasons)
+    if score:
+        check_criteria(score)
+    bare = tuple(replace(c, raster=replace(c.raster, values=np.empty((0, 0), np.float32))) for c in score)
+    plan = LandPlan(hosts, mappers, tuple(co_use), policy, region.districts.geometry.to_numpy(), reasons, bare)
+    rasters = [*rasters, *{c.raster.id: c.raster for c in score if all(c.raster.id != r.id for r in rasters)}.values()]
     drawn = _drawn_rules(plan)
     step = _Steps(progress, len({mask_key(rule) for rule in drawn}))
     by_name = {layer.id: layer for layer in layers}
@@ -147,6 +161,8 @@ def evaluate_land(
     result = _Gathered(region, plan)
     for outcome in _outcomes(partial(evaluate_strip, plan), strips, threads, dask):
         result.add(outcome)
+        if on_score is not None and outcome.score is not None:
+            on_score(outcome.row0, outcome.score)
         step.evaluated((outcome.row0 + outcome.unmapped.shape[0]) / region.frame.height)
     step.evaluated(1.0)
     return result.land([_origin(host.layers, layers) for host in hosts])
@@ -199,7 +215,7 @@ def _strips(
     frame = region.frame
     inside, district = as_store(region.mask), as_store(region.district_index)
     used = {rule.layer for host in plan.hosts for rule in host.rules if rule.on_raster}
-    used |= {name for _, name in plan.policy.value_rasters}
+    used |= {name for _, name in plan.policy.value_rasters} | {criterion.raster.id for criterion in plan.score}
     tested = [raster for raster in rasters if raster.id in used]
     weight = row_weights(region.cell_area_m2)
     step = strip_rows or _strip_rows(frame.width, len(masks) + 2 * len(tested))
@@ -215,7 +231,7 @@ def _strips(
                 district.part(north, min(row1 + HALO_ROWS, frame.height)),
                 row0 - north,
                 {key: store.part(row0, row1) for key, store in masks.items()},
-                {raster.id: _raster_strip(raster, row0, row1) for raster in tested},
+                {raster.id: RasterRows.of(raster, row0, row1) for raster in tested},
                 weight[row0:row1],
             )
 
@@ -223,11 +239,6 @@ def _strips(
 def _strip_rows(width: int, masks: int) -> int:
     cells = min(STRIP_CELLS, STRIP_MASK_CELLS // max(1, masks))
     return max(1, cells // (width * BLOCK_ROWS)) * BLOCK_ROWS
-
-
-def _raster_strip(raster: RasterLayer, row0: int, row1: int) -> RasterLayer:
-    frame = raster.frame.part(Tile(row0, row1, 0, raster.frame.width))
-    return replace(raster, frame=frame, values=rows_of(raster.values, row0, row1))
 
 
 def _outcomes(

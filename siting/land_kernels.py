@@ -32,9 +32,9 @@ def count_bits(words):  # type: ignore[no-untyped-def]
     fours = words.size // 4
     wide = words[: 4 * fours].view(np.uint64)
     for k in range(fours):
-        total += np.int64(_bits(wide[k]))
+        total += np.int64(_bits(wide[k]))  # type: ignore[call-arg]
     for k in range(4 * fours, words.size):
-        total += np.int64(_bits(words[k]))
+        total += np.int64(_bits(words[k]))  # type: ignore[call-arg]
     return total
 
 

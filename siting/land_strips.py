@@ -16,7 +16,8 @@ import shapely
 
 from layers.contracts import RasterLayer
 from layers.frame import Frame
-from layers.mask_store import MaskStore
+from layers.mask_store import MaskStore, rows_of
+from siting.cell_score import CellCriterion, score_rows
 from siting.contracts import HostType, Rule
 from siting.ledger import LedgerPolicy, assign_owners
 from siting.rule_masks import mask_key, outside_mask, test_raster
@@ -62,6 +63,27 @@ class LandPlan:
     policy: LedgerPolicy
     districts: npt.NDArray[np.object_]
     reasons: bool = True
+    score: tuple[CellCriterion, ...] = ()
+    """Criteria without rasters of their own: those of the strip stand for them by id."""
+
+
+@dataclass(frozen=True)
+class RasterRows:
+    """Rows of a raster, read when they are worked on."""
+
+    values: Any
+    row0: int
+    row1: int
+
+    @classmethod
+    def of(cls, raster: RasterLayer, row0: int, row1: int) -> RasterRows:
+        """Of an array a view of its own, so that it can be sent alone; of a file the rows to read."""
+        if isinstance(raster.values, np.ndarray):
+            return cls(raster.values[row0:row1], 0, row1 - row0)
+        return cls(raster.values, row0, row1)
+
+    def read(self) -> npt.NDArray[np.float32]:
+        return np.asarray(rows_of(self.values, self.row0, self.row1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -76,8 +98,7 @@ class Strip:
     halo: int
     """Rows of ``district`` north of the strip."""
     masks: Mapping[Hashable, MaskStore]
-    rasters: Mapping[str, RasterLayer]
-    """Rasters whose values are those of the strip."""
+    rasters: Mapping[str, RasterRows]
     weight: npt.NDArray[np.int64]
     """Sub-cell area of each row, see :func:`row_weights`."""
 
@@ -101,6 +122,8 @@ class StripOutcome:
     hosts: tuple[StripHost, ...]
     shared: Sums
     """Land of each co-use pair, shape (pairs, districts, 2)."""
+    score: npt.NDArray[np.float32] | None = None
+    """Score of the cells where some host type is eligible."""
 
 
 def row_weights(cell_area_m2: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -133,11 +156,12 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
     )
 
     inside = strip.inside.to_array()
+    values = {name: rows.read() for name, rows in strip.rasters.items()}
     district, missing = fill_districts(strip.district.to_array(), inside, strip.halo)
     if missing:
         _place_the_rest(district, inside, strip.frame, plan.districts)
     runs, number = district_runs(district), len(plan.districts)
-    stack, where = _stack(plan, strip)
+    stack, where = _stack(plan, strip, values)
     region = np.zeros((1, number, 2), np.int64)
     add_mask(region, 0, inside, runs, strip.weight)
     unmapped = unmapped_land(stack, _indices(where, [(name, 0.0) for name in plan.mappers]), inside)
@@ -151,7 +175,7 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
         doubting = np.array([where.get(_doubt_key(rule), -1) for rule in host.rules], np.int64)
         masks = evaluate_host(stack, own, excluding, doubting, inside, unmapped, runs, strip.weight, sums, reasons)
         found.append((host, *masks, reasons, sums))
-    owned = _owned(plan, strip, [(host.type, eligible) for host, eligible, *_ in found])
+    owned = _owned(plan, values, [(host.type, eligible) for host, eligible, *_ in found])
     hosts = []
     for (host, eligible, unknown, reasons, sums), mine in zip(found, owned, strict=True):
         add_mask(sums, OWNED, mine, runs, strip.weight)
@@ -171,7 +195,11 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
     for k, (a, b) in enumerate(plan.co_use):
         if a in by_name and b in by_name:
             add_mask(shared, k, by_name[a] & by_name[b], runs, strip.weight)
-    return StripOutcome(strip.row0, MaskStore.of(unmapped), region, tuple(hosts), shared)
+    score = None
+    if plan.score:
+        within = np.bitwise_or.reduce([eligible for _, eligible, *_ in found])
+        score = score_rows(plan.score, [values[criterion.raster.id] for criterion in plan.score], within)
+    return StripOutcome(strip.row0, MaskStore.of(unmapped), region, tuple(hosts), shared, score)
 
 
 def _doubt_key(rule: Rule) -> Hashable:
@@ -184,7 +212,9 @@ def _indices(where: Mapping[Hashable, int], keys: Sequence[Hashable]) -> npt.NDA
     return np.array([where[key] for key in keys], np.int64)
 
 
-def _stack(plan: LandPlan, strip: Strip) -> tuple[npt.NDArray[np.uint16], dict[Hashable, int]]:
+def _stack(
+    plan: LandPlan, strip: Strip, values: Mapping[str, npt.NDArray[np.float32]]
+) -> tuple[npt.NDArray[np.uint16], dict[Hashable, int]]:
     """Every mask that the strip's rules and hosts need, once, and the place of each."""
     rules = {mask_key(rule): rule for host in plan.hosts for rule in host.rules}
     tested = {key: rule for key, rule in rules.items() if rule.on_raster}
@@ -196,22 +226,23 @@ def _stack(plan: LandPlan, strip: Strip) -> tuple[npt.NDArray[np.uint16], dict[H
     for key, store in strip.masks.items():
         store.rows(0, strip.frame.height, stack[where[key]])
     for key, rule in tested.items():
-        values = strip.rasters[rule.layer].values
-        stack[where[key]], stack[where["unsure", key]] = test_raster(rule, values, strip.frame)
+        stack[where[key]], stack[where["unsure", key]] = test_raster(rule, values[rule.layer], strip.frame)
     for name in bounded:
         stack[where["outside", name]] = outside_mask(stack[where[name, 0.0]])
     return stack, where
 
 
-def _owned(plan: LandPlan, strip: Strip, eligible: Sequence[tuple[HostType, Mask]]) -> tuple[Mask, ...]:
-    values = None
+def _owned(
+    plan: LandPlan, values: Mapping[str, npt.NDArray[np.float32]], eligible: Sequence[tuple[HostType, Mask]]
+) -> tuple[Mask, ...]:
+    worth = None
     if plan.policy.kind == "best_value" and plan.policy.value_rasters:
         figures, rasters = dict(plan.policy.values), dict(plan.policy.value_rasters)
-        values = np.full((len(eligible), *strip.frame.shape), np.nan, np.float32)
+        worth = np.full((len(eligible), *eligible[0][1].shape), np.nan, np.float32)
         for k, (host, _) in enumerate(eligible):
             name = host.host_type
-            values[k] = strip.rasters[rasters[name]].values if name in rasters else figures.get(name, np.nan)
-    return assign_owners(eligible, plan.co_use, plan.policy, values)
+            worth[k] = values[rasters[name]] if name in rasters else figures.get(name, np.nan)
+    return assign_owners(eligible, plan.co_use, plan.policy, worth)
 
 
 def _place_the_rest(
