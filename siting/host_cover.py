@@ -87,14 +87,16 @@ def _weighted(
 ) -> Floats:
     """Sub-cells of host area: every owned sub-cell with the greatest share that is stated for it."""
     total = np.zeros(own.shape)
-    if not own.any():
+    at = np.flatnonzero(own)  # host land is a small part of most frames
+    if not len(at):
         return total
     strip = frame.part(Tile(row0, row1, 0, frame.width))
-    free = own.copy()
+    free, weight = own.ravel()[at], np.zeros(len(at))
     for one in shapes:
-        here = free & one.mask(strip)
-        total += one.share * np.bitwise_count(here)
+        here = free & one.mask(strip).ravel()[at]
+        weight += one.share * np.bitwise_count(here)
         free &= ~here
+    total.ravel()[at] = weight
     return total
 
 

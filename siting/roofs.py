@@ -66,7 +66,8 @@ ROOF_SUMS = Table(
     "roof_sums",
     "Roofs by area and class.",
     {
-        "area": column(str, "", "district, block or supply area"),
+        "area_kind": column(str, "", "what the area is", isin=("district", "block", "supply_area")),
+        "area": column(str, "", "district code, block east_north, or station"),
         "roof_class": column(str, "", "row of roof_classes.csv, or unknown"),
         "roof_count": column(float, "", "footprints", ge=1),
         "footprint_m2": column(float, "m2", "footprints", ge=0),
@@ -360,7 +361,9 @@ def sun_year(latitude: float) -> tuple[Floats, Floats, Floats]:
 # --- sums by area ---------------------------------------------------------------------------------------------------
 
 
-def roof_sums(roofs: pd.DataFrame, area: Sequence[str] | npt.NDArray[np.object_]) -> pd.DataFrame:
+def roof_sums(
+    roofs: pd.DataFrame, area: Sequence[str] | npt.NDArray[np.object_], area_kind: str = "district"
+) -> pd.DataFrame:
     """Sums of roofs by area and class, see :data:`ROOF_SUMS`; ``area`` names the area of each roof."""
     if not len(roofs):
         return ROOF_SUMS.empty()
@@ -386,7 +389,21 @@ def roof_sums(roofs: pd.DataFrame, area: Sequence[str] | npt.NDArray[np.object_]
     sums["south_share"] = sums["south"] / sums["pitched"].where(sums["pitched"] > 0)
     sums["height_known_share"] = sums["seen"] / sums["footprint_m2"]
     sums["shading_loss_share"] = sums["lost"] / sums["seen"].where(sums["seen"] > 0)
+    sums["area_kind"] = np.full(len(sums), area_kind, dtype=object)
     return ROOF_SUMS.validate(sums[list(ROOF_SUMS.columns)])
+
+
+def block_names(x: Floats, y: Floats, block_km: float) -> npt.NDArray[np.object_]:
+    """Name ``E<east>N<north>`` of the block of the CRS's lattice that holds each point."""
+    east, north = (np.floor(v / (block_km * 1000)).astype(np.int64) for v in (x, y))
+    return np.array([f"E{e}N{n}" for e, n in zip(east, north, strict=True)], dtype=object)
+
+
+def district_codes(x: Floats, y: Floats, districts: gpd.GeoDataFrame) -> npt.NDArray[np.object_]:
+    """Code of the district of each point; empty outside of all."""
+    number = _district_of(np.asarray(shapely.points(x, y), object), shapely.STRtree(districts.geometry.to_numpy()))
+    codes = np.append(districts["district_code"].to_numpy(object), "")
+    return np.asarray(codes[number], dtype=object)
 
 
 def supply_areas(

@@ -140,15 +140,20 @@ def _network_lines(network, crs: str) -> VectorLayer:  # type: ignore[no-untyped
 
 
 def roof_table(results: Results) -> pd.DataFrame:
-    """Mapped roofs by supply area and class, with district and supply area in one name."""
-    from siting.roofs import ROOF_SUMS, roof_sums, supply_areas
+    """Mapped roofs by class: sums of districts, of blocks, and of the stations' supply areas."""
+    from siting.roofs import ROOF_SUMS, block_names, district_codes, roof_sums, supply_areas
 
     roofs, region = results.get("host_layers").roofs, results.get("region_facts")
     if not len(roofs):
         return ROOF_SUMS.empty()
     x, y = roofs["x_m"].to_numpy(float), roofs["y_m"].to_numpy(float)
     stations = station_points(results.get("network"), region.crs)
-    return roof_sums(roofs, supply_areas(x, y, stations, region.districts))
+    areas = {
+        "district": district_codes(x, y, region.districts),
+        "block": block_names(x, y, results.study.file.land.block_km),
+        "supply_area": supply_areas(x, y, stations, region.districts),
+    }
+    return pd.concat([roof_sums(roofs, names, kind) for kind, names in areas.items()], ignore_index=True)
 
 
 def site_findings(study: Study, layers: list[str]) -> list[Finding]:

@@ -20,8 +20,10 @@ from siting.roofs import (
     ROOF_SUMS,
     UNKNOWN,
     ShadingModel,
+    block_names,
     classify_roofs,
     describe_roofs,
+    district_codes,
     heights,
     horizons,
     load_roof_classes,
@@ -218,6 +220,13 @@ def test_roofs_by_hand() -> None:
     assert sums.at[("b", UNKNOWN), "usable_m2"] == 0
     assert math.isnan(sums["shading_loss_share"].iloc[0])
     ROOF_SUMS.validate(roof_sums(roofs.iloc[:0], []))
+    assert block_names(roofs["x_m"].to_numpy(), roofs["y_m"].to_numpy(), 0.1).tolist() == ["E0N0", "E1N0", "E3N0"]
+
+
+def test_districts_of_points() -> None:
+    districts = footprints(shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10), district_code=["A", "B"])
+    x = np.array([1.0, 11.0, 10.0, 30.0])
+    assert district_codes(x, np.full(4, 5.0), districts).tolist() == ["A", "B", "A", ""]
 
 
 def test_pitch_by_class_and_height() -> None:
