@@ -144,4 +144,4 @@ def _stages(variant: PvVariant, cell: PvCell, sums: Floats, horizon: bool) -> pd
         stages[loss.item] = dc
     stages["inverter"] = float(sums[6]) / variant.dc_ac_ratio
     stages["clipping"] = float(sums[7]) / variant.dc_ac_ratio
-    return pd.Series(stages, dtype=float)
+    return pd.Series(np.array(list(stages.values())), index=pd.Index(list(stages), dtype=object))

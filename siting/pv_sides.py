@@ -49,8 +49,17 @@ class PvCell:
     lit_wh_per_m2: float
 
 
-def pv_cell(weather: Weather, options: PvOptions | None = None) -> PvCell:
+def pv_cell(weather: Weather, options: PvOptions | None = None, *, sun: Sun | None = None) -> PvCell:
     """Sun and split of the light of one weather cell, computed once for all planes.
+
+    Parameters
+    ----------
+    weather : Weather
+        One weather cell.
+    options : PvOptions, optional
+        The defaults where not given.
+    sun : Sun, optional
+        Of the same hours and place; computed where not given.
 
     Raises
     ------
@@ -61,28 +70,28 @@ def pv_cell(weather: Weather, options: PvOptions | None = None) -> PvCell:
     _refuse_gaps(weather)
     hours = weather.hours
     ghi, dni, dhi = (hours[name].to_numpy(float) for name in _LIGHT)
-    sun = sun_of_hours(pd.DatetimeIndex(hours.index), weather.latitude, weather.longitude, weather.altitude_m)
+    if sun is None:
+        place = weather.latitude, weather.longitude, weather.altitude_m
+        sun = sun_of_hours(pd.DatetimeIndex(hours.index), *place, by_night=False)
     row = np.flatnonzero(sun.lit_share > 0)
-    parts = sky_parts(_pick(sun, row), ghi[row], dni[row], dhi[row], chosen.transposition)
-    zenith, azimuth = np.deg2rad(sun.zenith_deg[row]), np.deg2rad(sun.azimuth_deg[row])
+    lit_sun = _pick(sun, row)
+    parts = sky_parts(lit_sun, ghi[row], dni[row], dhi[row], chosen.transposition)
     beam_h, circumsolar_h, ground_h = parts.beam, parts.circumsolar, parts.ground
     horizon = chosen.horizon(weather.cell_id)
     if horizon is not None:
-        free = sun_is_free(horizon, _pick(sun, row))
+        free = sun_is_free(horizon, lit_sun)
         beam_h, circumsolar_h = np.where(free, parts.beam, 0.0), np.where(free, parts.circumsolar, 0.0)
         flat = float(sky_share(horizon, np.zeros(1), np.zeros(1))[0])
         ground_h = np.where(free, np.maximum(parts.ground - parts.isotropic, 0.0), 0.0) + flat * parts.isotropic
     clear = np.zeros(row.size)
     if chosen.subhourly_clipping:
         month = np.asarray(pd.DatetimeIndex(hours.index).month, dtype=np.int64)[row]
-        clear = _clear_beam(dni[row], month, weather.altitude_m, _pick(sun, row))
+        clear = _clear_beam(dni[row], month, weather.altitude_m, lit_sun)
     wind = speed_at_height(
         hours["wind_speed_m_per_s"].to_numpy(float), weather.wind_height_m, _WIND_HEIGHT_M, weather.roughness_length_m
     )
     light = (
-        np.sin(zenith) * np.sin(azimuth),
-        np.sin(zenith) * np.cos(azimuth),
-        np.cos(zenith),
+        *lit_sun.vector(),
         parts.beam,
         parts.circumsolar,
         parts.isotropic,
@@ -296,7 +305,8 @@ def _clear_beam(dni: Floats, month: npt.NDArray[np.int64], altitude_m: float, su
 
 
 def _pick(sun: Sun, row: npt.NDArray[np.int64]) -> Sun:
-    return Sun(sun.zenith_deg[row], sun.azimuth_deg[row], sun.extra_w_per_m2[row], sun.lit_share[row])
+    angles = sun.zenith_deg[row], sun.azimuth_deg[row]
+    return Sun(*angles, sun.extra_w_per_m2[row], sun.lit_share[row], np.ascontiguousarray(sun.vector()[:, row]))
 
 
 def _refuse_gaps(weather: Weather) -> None:

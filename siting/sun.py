@@ -19,7 +19,10 @@ import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
-_HOUR = pd.Timedelta(hours=1)
+_HOUR_S = 3600.0
+_DAY_S = 86400.0
+_NODE_S = 6 * _HOUR_S
+"""Distance of the moments at which SPA's time terms are computed; between them a cubic spline is within 1e-8 degree."""
 _HALF_HOUR = pd.Timedelta(minutes=30)
 _DELTA_T_S = 67.0
 _PRESSURE_HPA = 1010.0
@@ -35,12 +38,21 @@ _HORIZON_DEG = -0.573
 @dataclass(frozen=True)
 class Sun:
     """Sun of each hour, shape ``(hours,)``. ``lit_share`` is the part of the hour with the sun's centre (refracted)
-    above the horizon; angles hold for the middle of that part, or of the hour where it is 0."""
+    above the horizon; angles hold for the middle of that part, or of the hour where it is 0. ``towards`` is the unit
+    vector to the sun (east, north, up), shape ``(3, hours)``, where it is known already."""
 
     zenith_deg: Floats
     azimuth_deg: Floats
     extra_w_per_m2: Floats
     lit_share: Floats
+    towards: Floats | None = None
+
+    def vector(self) -> Floats:
+        """Unit vector to the sun (east, north, up), shape ``(3, hours)``."""
+        if self.towards is not None:
+            return self.towards
+        zenith, azimuth = np.deg2rad(self.zenith_deg), np.deg2rad(self.azimuth_deg)
+        return np.stack([np.sin(zenith) * np.sin(azimuth), np.sin(zenith) * np.cos(azimuth), np.cos(zenith)])
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,13 @@ def sun_clock(labels: pd.DatetimeIndex) -> SunClock:
 
     Notes
     -----
-    Between the three moments of an hour the terms are joined by a parabola; the cubic part that is left out is below
-    1e-8 degree. Regular years are remembered, so that the next place has them for nothing.
+    The terms are pvlib's, every six hours. Declination, parallax and the equation of time in between follow a cubic
+    spline, and a parabola within the hour: both are within 1e-8 degree, because nothing in the orbit moves faster
+    than the moon. Regular years are remembered, so that the next place has them for nothing.
     """
     if labels.tz is None:
         raise ValueError("the hours have no time zone: the sun cannot be placed")
-    if len(labels) > 2 and bool((np.diff(_unix(labels)) == _HOUR.total_seconds()).all()):
+    if len(labels) > 2 and bool((np.diff(_unix(labels)) == _HOUR_S).all()):
         return _regular_clock(labels[0].tz_convert("UTC"), len(labels))
     return _clock(labels.tz_convert("UTC"))
 
@@ -85,6 +98,7 @@ def sun_of_hours(
     altitude_m: float,
     *,
     clock: SunClock | None = None,
+    by_night: bool = True,
 ) -> Sun:
     """Position of the sun for hourly means.
 
@@ -98,6 +112,8 @@ def sun_of_hours(
         Above sea level [m], for the refraction.
     clock : SunClock, optional
         Of the same labels; taken or made by :func:`sun_clock` where not given.
+    by_night : bool
+        Without it hours of deep night get a sun at the nadir, which saves a third of the time.
 
     Returns
     -------
@@ -121,7 +137,7 @@ def sun_of_hours(
     known = sun_clock(labels) if clock is None else clock
     pressure_hpa = float(alt2pres(altitude_m)) / 100
     refraction = (pressure_hpa / _PRESSURE_HPA * 283.0 / (273.0 + _TEMPERATURE_C), _REFRACTION_AT_HORIZON_DEG)
-    out = np.empty((3, len(labels)))
+    out = np.empty((6, len(labels)))
     position_of_hours(
         known.hour_angle_deg,
         known.declination_deg,
@@ -132,9 +148,10 @@ def sun_of_hours(
         refraction,
         _HORIZON_DEG,
         _TWILIGHT_DEG,
+        by_night,
         out,
     )
-    return Sun(90 - out[0], out[1], known.extra_w_per_m2, out[2])
+    return Sun(90 - out[0], out[1], known.extra_w_per_m2, out[2], out[3:])
 
 
 @lru_cache(maxsize=8)
@@ -144,25 +161,31 @@ def _regular_clock(start: pd.Timestamp, hours: int) -> SunClock:
 
 def _clock(labels: pd.DatetimeIndex) -> SunClock:
     from pvlib import irradiance, spa
+    from scipy.interpolate import CubicSpline
 
     middle = labels + _HALF_HOUR
-    moments = np.stack([_unix(middle - _HOUR), _unix(middle), _unix(middle + _HOUR)])
-    once, place = np.unique(moments, return_inverse=True)
-    sidereal, ascension, declination = spa.solar_position(once, 0.0, 0.0, 0.0, 0.0, 0.0, _DELTA_T_S, 0.0, 1, sst=True)
-    (distance_au,) = spa.solar_position(_unix(middle), 0.0, 0.0, 0.0, 0.0, 0.0, _DELTA_T_S, 0.0, 1, esd=True)
-    place = place.reshape(moments.shape)
-    angle = (sidereal - ascension)[place]
-    # one hour turns the earth by 15 degrees; whole turns between the three moments are taken out
-    for row, turn in ((0, -15.0), (2, 15.0)):
-        angle[row] -= 360 * np.round((angle[row] - angle[1] - turn) / 360)
-    extra = np.asarray(irradiance.get_extra_radiation(middle), dtype=float)
-    declination = declination[place]
-    parallax = np.deg2rad(8.794 / (3600 * np.asarray(distance_au, dtype=float)))
-    h, d = np.deg2rad(angle[1]), np.deg2rad(declination[1])
+    centre = _unix(middle)
+    nodes = np.arange(centre.min() - 4 * _NODE_S, centre.max() + 5 * _NODE_S, _NODE_S)
+    sidereal, ascension, declination = spa.solar_position(nodes, 0.0, 0.0, 0.0, 0.0, 0.0, _DELTA_T_S, 0.0, 1, sst=True)
+    (distance_au,) = spa.solar_position(nodes, 0.0, 0.0, 0.0, 0.0, 0.0, _DELTA_T_S, 0.0, 1, esd=True)
+    # the hour angle without the turn of the earth is the equation of time: slow and smooth
+    slow = np.unwrap(sidereal - ascension - 360 * _days(nodes), period=360)
+    terms = CubicSpline(nodes, np.column_stack([slow, declination, 8.794 / (3600 * np.asarray(distance_au))]))
+    three = np.stack([centre - _HOUR_S, centre, centre + _HOUR_S])
+    at = terms(three)
+    angle = at[..., 0] + 360 * _days(centre) + np.array([[-15.0], [0.0], [15.0]])
+    tilt = np.ascontiguousarray(at[..., 1])
+    h, d, parallax = np.deg2rad(angle[1]), np.deg2rad(tilt[1]), np.deg2rad(at[1, :, 2])
     middle_terms = np.stack([np.sin(h), np.cos(h), np.sin(d), np.cos(d), np.sin(parallax)])
-    return SunClock(angle, declination, middle_terms, extra)
+    extra = np.asarray(irradiance.get_extra_radiation(middle), dtype=float)
+    return SunClock(angle, tilt, middle_terms, extra)
+
+
+def _days(unix_s: Floats) -> Floats:
+    """Part of the day since midnight UTC; whole days are whole turns and left out."""
+    return unix_s % _DAY_S / _DAY_S
 
 
 def _unix(times: pd.DatetimeIndex) -> Floats:
     """Seconds since 1970."""
-    return np.asarray(times.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64) / 1e9)
+    return np.asarray(times.values.astype("datetime64[ns]").astype(np.int64) / 1e9)

@@ -107,9 +107,12 @@ def position_of_hours(
     refraction: tuple[float, float],
     horizon_deg: float,
     twilight_deg: float,
+    by_night: bool,
     out: Floats,
 ) -> None:
-    """Fill ``out`` (3, hours): refracted elevation, azimuth, sunlit share.
+    """Fill ``out`` (6, hours): refracted elevation, azimuth, sunlit share, and the unit vector east, north, up.
+
+    Without ``by_night`` hours of deep night get a sun at the nadir.
 
     ``hour_angle`` and ``declination`` [degree] have shape (3, hours): one hour before the middle, the middle, one
     hour after; hour angles run on without a jump within a column. ``middle`` (5, hours): sine and cosine of both in the
@@ -122,10 +125,16 @@ def position_of_hours(
     x = math.cos(u) + altitude_m / _EARTH_RADIUS_M * cos_lat
     y = _EARTH_FLATTENING * math.sin(u) + altitude_m / _EARTH_RADIUS_M * sin_lat
     place = (sin_lat, cos_lat, x, y)
+    deep = math.sin((horizon_deg - twilight_deg) * _RAD)
     for i in range(hour_angle.shape[1]):
         sin_g, cos_g, sin_xi = middle[0, i], middle[1, i], middle[4, i]
         sin_h, cos_h = sin_g * cos_lon + cos_g * sin_lon, cos_g * cos_lon - sin_g * sin_lon
-        sine, north, east = _seen_from(sin_h, cos_h, middle[2, i], middle[3, i], sin_xi, place)
+        sine, across, along = _seen_from(sin_h, cos_h, middle[2, i], middle[3, i], sin_xi, place)
+        if sine < deep and not by_night:
+            out[:, i] = 0.0
+            out[0, i] = -90.0
+            out[5, i] = -1.0
+            continue
         elevation = math.asin(min(max(sine, -1.0), 1.0)) / _RAD
         height = elevation - horizon_deg
         lit = 1.0 if height > 0 else 0.0
@@ -134,8 +143,13 @@ def position_of_hours(
             end = math.asin(_at(hour_angle, declination, i, 0.5, longitude, sin_xi, place)[0]) / _RAD - horizon_deg
             lit, centre = sunlit_part(start, height, end)
             if 0 < lit < 1:
-                sine, north, east = _at(hour_angle, declination, i, centre - 0.5, longitude, sin_xi, place)
+                sine, across, along = _at(hour_angle, declination, i, centre - 0.5, longitude, sin_xi, place)
                 elevation = math.asin(sine) / _RAD
-        out[0, i] = _refracted(elevation, refraction)
-        out[1, i] = (math.atan2(north, east) / _RAD + 180) % 360
+        seen = _refracted(elevation, refraction)
+        out[0, i] = seen
+        out[1, i] = (math.atan2(across, along) / _RAD + 180) % 360
         out[2, i] = lit
+        level = math.cos(seen * _RAD) / max(math.sqrt(across * across + along * along), 1e-300)
+        out[3, i] = -across * level
+        out[4, i] = -along * level
+        out[5, i] = math.sin(seen * _RAD)

@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 Transposition = Literal["haydavies", "perez", "isotropic"]
 TRANSPOSITIONS: tuple[str, ...] = get_args(Transposition)
 
+_LEAST_DIFFUSE = 1e-6
 _LEAST_COS_ZENITH = 0.01745
 """cos(89 degree): the bound of Hay and Davies' division, as pvlib has it."""
 
@@ -137,7 +138,7 @@ def _perez(sun: Sun, dni: Floats, dhi: Floats) -> tuple[Floats, Floats, Floats]:
     from pvlib import atmosphere, irradiance
 
     zenith = np.minimum(sun.zenith_deg, 90.0)
-    light = dhi > 0
+    light = dhi > _LEAST_DIFFUSE
     some = np.where(light, dhi, 1.0)
     air_mass = np.asarray(atmosphere.get_relative_airmass(zenith), dtype=float)
     arguments = (some, dni, sun.extra_w_per_m2, zenith, sun.azimuth_deg, air_mass)
