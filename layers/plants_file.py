@@ -196,7 +196,7 @@ def _without_doubles(table: pd.DataFrame, shown: str, log: FindingLog) -> pd.Dat
         return table
     east = table["lon"].to_numpy(float) * np.cos(np.radians(table["lat"].mean())) * 111.195
     north = table["lat"].to_numpy(float) * 111.195
-    points = shapely.points(east, north)
+    points = np.asarray(shapely.points(east, north), object)
     one, other = shapely.STRtree(points).query(points, predicate="dwithin", distance=_DOUBLE_KM)
     kind, name = table["technology"].to_numpy(str), table["name"].to_numpy(str)
     capacity = table["capacity_mw"].to_numpy(float)

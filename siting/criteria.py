@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +22,7 @@ def criterion_values(
     layers: Sequence[VectorLayer],
     rasters: Sequence[RasterLayer],
     criteria: Sequence[Criterion],
+    attributes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Long table of values, see :data:`siting.contracts.CRITERION_VALUES`; rows by criterion, then by candidate.
 
@@ -33,6 +34,8 @@ def criterion_values(
         Follows :data:`siting.contracts.YIELDS`.
     layers, rasters
         In the same CRS.
+    attributes
+        Follows :data:`siting.contracts.SITE_ATTRIBUTES`; None where no criterion reads ``site.<column>``.
 
     Raises
     ------
@@ -41,8 +44,9 @@ def criterion_values(
     """
     findings: list[Finding] = []
     parts = []
+    tables = {"yield": yields} if attributes is None else {"yield": yields, "site": attributes}
     for criterion in criteria:
-        values = _values(criterion, candidates, yields, layers, rasters, findings)
+        values = _values(criterion, candidates, tables, layers, rasters, findings)
         parts.append(
             pd.DataFrame({"candidate_id": candidates["candidate_id"], "criterion": criterion.id, "value": values})
         )
@@ -55,7 +59,7 @@ def criterion_values(
 def _values(
     criterion: Criterion,
     candidates: gpd.GeoDataFrame,
-    yields: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
     layers: Sequence[VectorLayer],
     rasters: Sequence[RasterLayer],
     findings: list[Finding],
@@ -73,9 +77,10 @@ def _values(
         kind, _, name = criterion.source.partition(".")
         if kind == "candidate" and name in candidates and pd.api.types.is_numeric_dtype(candidates[name]):
             return np.asarray(candidates[name], float)
-        if kind == "yield" and name in yields and pd.api.types.is_numeric_dtype(yields[name]):
-            return np.asarray(candidates["candidate_id"].map(yields.set_index("candidate_id")[name]), float)
-    remedy = "Use yield.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
+        table = tables.get(kind)
+        if table is not None and name in table and pd.api.types.is_numeric_dtype(table[name]):
+            return np.asarray(candidates["candidate_id"].map(table.set_index("candidate_id")[name]), float)
+    remedy = "Use yield.<column>, site.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
     message = "the source is not understood, or names what is not there."
     findings.append(
         Finding("error", "criteria.source", "study", "criteria", criterion.id, criterion.source, message, remedy)

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from layers.tables import Table, column
 
@@ -236,7 +237,7 @@ def _sites_of(technology: str, candidates: gpd.GeoDataFrame, scores: pd.DataFram
     )
 
 
-def _random_points(region: shapely.Geometry, number: int, rng: np.random.Generator) -> npt.NDArray[np.object_]:
+def _random_points(region: BaseGeometry, number: int, rng: np.random.Generator) -> npt.NDArray[np.object_]:
     """Points spread evenly over the region, drawn from its bounding box until there are enough."""
     shapely.prepare(region)
     left, bottom, right, top = region.bounds

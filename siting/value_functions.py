@@ -27,6 +27,8 @@ KINDS = ("linear", "trapezoid", "logistic", "table")
 _LOGISTIC_REACH = 15.0
 """Beyond ``|k (x - m)| = 15`` the logistic curve is within 3.1e-7 of its ends."""
 _LOGISTIC_POINTS = 2001
+_LOGISTIC_END = 800.0
+"""Beyond ``|k (x - m)| = 800`` the curve is 0 or 1 in double precision."""
 
 
 class ValueFunction(ABC):
@@ -71,7 +73,8 @@ class Linear(ValueFunction):
 
     def __call__(self, values: npt.ArrayLike) -> Floats:
         """``(x - worst) / (best - worst)``, clipped to 0..1."""
-        return np.clip((np.asarray(values, float) - self.worst) / (self.best - self.worst), 0.0, 1.0)
+        low, high = min(self.worst, self.best), max(self.worst, self.best)
+        return np.asarray((np.clip(np.asarray(values, float), low, high) - self.worst) / (self.best - self.worst))
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ class Logistic(ValueFunction):
 
     def __call__(self, values: npt.ArrayLike) -> Floats:
         """The curve itself, not its breakpoints."""
-        return _logistic(self.steepness * (np.asarray(values, float) - self.midpoint))
+        reach = _LOGISTIC_END / abs(self.steepness)
+        near = np.clip(np.asarray(values, float), self.midpoint - reach, self.midpoint + reach)
+        return _logistic(self.steepness * (near - self.midpoint))
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ class CriterionEntry(Closed):
     weight: float | None = None
     """Weights add up to 1. Leave them out where [ahp] compares the criteria."""
     source: str
-    """yield.<column>, candidate.<column>, distance:<layer> (km), distance:stations, raster:<layer>."""
+    """yield.<column>, site.<column>, candidate.<column>, distance:<layer> (km), distance:stations, raster:<layer>."""
     value: Literal["linear", "trapezoid", "logistic", "table"] = "linear"
     """How the value becomes a utility of 0..1: linear from worst to best, or by corners, curve or points."""
     worst: float | None = None

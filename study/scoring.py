@@ -9,7 +9,7 @@ import math
 
 from layers.contracts import Finding, InputError
 from siting.ahp import Ahp, ahp_weights, check_consistency, check_matrix, matrix_of, solve
-from siting.contracts import CANDIDATES, YIELDS, Criterion
+from siting.contracts import CANDIDATES, SITE_ATTRIBUTES, YIELDS, Criterion
 from siting.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
 from study.schema import AhpEntry, CriterionEntry, StudyFile
 from study.study_file import Study, nearest
@@ -125,11 +125,13 @@ def _function_findings(study: Study, entry: CriterionEntry) -> list[Finding]:
 
 def _source(study: Study, entry: CriterionEntry) -> list[Finding]:
     """Does the criterion read something that exists? Layer ids are judged with the other references."""
-    columns = [f"yield.{c}" for c in YIELDS.columns] + [f"candidate.{c}" for c in CANDIDATES.columns]
+    tables = {"yield": YIELDS, "site": SITE_ATTRIBUTES, "candidate": CANDIDATES}
+    columns = [f"{kind}.{name}" for kind, table in tables.items() for name in table.columns]
     source = entry.source
     if source.partition(":")[0] in ("distance", "raster") or source in columns:
         return []
-    remedy = nearest(source, columns) or "Use yield.<column>, candidate.<column>, distance:<layer> or raster:<layer>."
+    known = "yield.<column>, site.<column>, candidate.<column>, distance:<layer> or raster:<layer>"
+    remedy = nearest(source, columns) or f"Use {known}."
     return [_error(study, "criteria.source", "criteria", entry.id, source, "nothing is called so.", remedy)]
 
 

@@ -290,6 +290,7 @@ def compute_criteria(results: Results) -> pd.DataFrame:
         (*ground.vectors, stations),
         ground.rasters,
         records.criteria(results.study.file),
+        results.get("site_attributes"),
     )
 
 
@@ -479,7 +480,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("site_attributes", "场址属性", "site attributes",
           ("region", "ground", "host_layers", "sites", "network"), _SITING,
           _slice("sites"), _no_sources, sites.compute_site_attributes),
-    Stage("criteria", "指标", "criteria", ("sites", "costs", "ground", "network"), _SITING,
+    Stage("criteria", "指标", "criteria", ("sites", "site_attributes", "costs", "ground", "network"), _SITING,
           _criterion_sources, _no_sources, compute_criteria),
     Stage("scores", "评分", "scores", ("criteria",), _SITING, _slice("criteria", "ahp"), _no_sources,
           compute_scores),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from siting.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
@@ -77,6 +77,8 @@ def test_breakpoints_are_the_function(function: ValueFunction, values: list[floa
 
 
 @settings(max_examples=60, deadline=None)
+@example(function=Linear(0.0, 0.01), values=[1.7e308, -1.7e308, float("inf")])
+@example(function=Logistic(0.0, 50.0), values=[1.7e308, -1.7e308, float("-inf")])
 @given(function=FUNCTIONS, values=st.lists(st.floats(allow_infinity=True, allow_nan=True), min_size=1, max_size=20))
 def test_utility_is_between_0_and_1_and_unknown_stays_unknown(function: ValueFunction, values: list[float]) -> None:
     given_, utility = np.array(values), function(values)

@@ -69,6 +69,15 @@ def test_attributes_meet_their_candidate_by_id() -> None:
     assert wide["s"].tolist() == [1.0, 2.0]
 
 
+def test_attributes_of_the_site() -> None:
+    slope = pd.DataFrame({"candidate_id": ["b", "a"], "mean_slope_deg": [3.0, np.nan], "township": ["x", "y"]})
+    table = criterion_values(CANDIDATES, YIELDS, (), (), [criterion("site.mean_slope_deg")], slope)
+    assert table.set_index("candidate_id")["value"].to_dict() == pytest.approx({"a": np.nan, "b": 3.0}, nan_ok=True)
+    for source in ("site.township", "site.nothing"):
+        with pytest.raises(InputError):
+            criterion_values(CANDIDATES, YIELDS, (), (), [criterion(source)], slope)
+
+
 @pytest.mark.parametrize("source", ["yield.nothing", "candidate.name_en", "raster:x", "distance:x", "distance", "a.b"])
 def test_source_that_is_not_there_is_refused(source) -> None:
     with pytest.raises(InputError) as caught:
