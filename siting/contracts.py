@@ -448,7 +448,8 @@ class Criterion:
     label_en: str
     weight: float
     source: str
-    """``yield.<column>``, ``site.<column>``, ``candidate.<column>``, ``distance:<layer id>`` [km] or ``raster:<layer id>`` (mean)."""
+    """``yield.<column>``, ``site.<column>``, ``candidate.<column>``, ``distance:<layer id>`` [km] or
+    ``raster:<layer id>`` (mean)."""
     worst: float = float("nan")
     best: float = float("nan")
     function: ValueFunction | None = None

@@ -5,8 +5,8 @@ drawn evenly over the region. A plant's *percentile* is the share of the matched
 lower (ties count half). If plants lay at random, percentiles would be even: mean 0.5. Because plants and places go
 through the same matching, large candidates have no advantage, and the rule "largest first" is judged on the same terms.
 
-Intervals come from drawing the plants again (bootstrap). They say how far chance among *these* plants reaches, not
-whether the list is complete; with few plants they are too narrow, which is said.
+Intervals come from drawing the plants again (bootstrap), those on one site together. They say how far chance among
+*these* plants reaches, not whether the list is complete; with few plants they are too narrow, which is said.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from layers.tables import Table, column
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_PLANTS = 10
-"""With fewer plants nothing is concluded."""
+LEAST_SITES = 10
+"""With plants on fewer sites nothing is concluded."""
 TOP_SHARE = 0.2
 """Lift is the share of plants in this best part of the land, by this part."""
 _PLACES = 50_000
 _CONFIDENCE = 0.95
+_DRAWS_AT_ONCE = 200
 
 MATCHES = Table(
     "hindcast_plants",
@@ -61,6 +62,7 @@ RESULTS = Table(
         "positions": column(str, "", "all plants, or those with exact positions", isin=("all", "exact")),
         "plants_in_region": column(int, "", "plants of the list inside the region", ge=0),
         "plants_matched": column(int, "", "of these, on or near a candidate with a known score", ge=0),
+        "sites_matched": column(int, "", "different candidates among these; drawn whole in the intervals", ge=0),
         "matched_share": column(float, "1", "matched by in region", nullable=True),
         "matched_share_random": column(float, "1", "the same of random places", nullable=True),
         "percentile_mean": column(float, "1", "by score; 0.5 is random", nullable=True),
@@ -183,18 +185,23 @@ def top_part(values: npt.ArrayLike, reference: npt.ArrayLike, share: float) -> F
     return np.asarray(np.divide(inside, upto - below, out=whole, where=upto > below))
 
 
-def bootstrap_interval(values: Floats, draws: int, rng: np.random.Generator) -> tuple[float, float]:
-    """95 % percentile interval of the mean of ``values`` by drawing them again; NaN for none."""
+def bootstrap_interval(
+    values: Floats, draws: int, rng: np.random.Generator, clusters: npt.ArrayLike | None = None
+) -> tuple[float, float]:
+    """95 % percentile interval of the mean of ``values`` by drawing them again; NaN for none.
+
+    ``clusters`` (one label a value) are drawn whole: the phases of one wind farm are not so many witnesses.
+    """
     if not len(values):
         return float("nan"), float("nan")
-    means = np.concatenate(
-        [
-            values[rng.integers(0, len(values), (min(200, draws - start), len(values)))].mean(axis=1)
-            for start in range(0, draws, 200)
-        ]
-    )
+    label = np.arange(len(values)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    total, count = np.bincount(label, values), np.bincount(label).astype(float)
+    means = []
+    for start in range(0, draws, _DRAWS_AT_ONCE):
+        drawn = rng.integers(0, len(total), (min(_DRAWS_AT_ONCE, draws - start), len(total)))
+        means.append(total[drawn].sum(axis=1) / count[drawn].sum(axis=1))
     tail = (1 - _CONFIDENCE) / 2
-    low, high = np.quantile(means, (tail, 1 - tail))
+    low, high = np.quantile(np.concatenate(means), (tail, 1 - tail))
     return float(low), float(high)
 
 
@@ -209,6 +216,7 @@ def in_words(result: Hindcast) -> str:
 
 def _row_in_words(row: dict[str, Any]) -> list[str]:
     counted = f"n = {row['plants_matched']} of {row['plants_in_region']} in the region"
+    counted += f", on {row['sites_matched']} sites" if row["plants_matched"] else ""
     head = f"{row['technology']}, {row['positions']} positions: {counted}. {row['verdict']}"
     if not row["plants_matched"]:
         return [head]
@@ -322,12 +330,14 @@ def _result(
     over = by_score - by_size
     lift, lift_size = (hits[name].to_numpy(float) / TOP_SHARE for name in ("top_score", "top_size"))
     expected = [shares[t][bool(a)] for t, a in zip(rows["technology"], rows["approximate"], strict=True)]
-    intervals = [bootstrap_interval(one, draws, rng) for one in (by_score, lift, over)]
+    farm = hits["candidate_id"].to_numpy(str)
+    intervals = [bootstrap_interval(one, draws, rng, farm) for one in (by_score, lift, over)]
     return (
         technology,
         positions,
         len(rows),
         len(hits),
+        len(set(farm.tolist())),
         len(hits) / len(rows) if len(rows) else np.nan,
         _mean(expected),
         _mean(by_score),
@@ -337,7 +347,7 @@ def _result(
         _mean(lift_size),
         _mean(over),
         *intervals[2],
-        _verdict(len(rows), len(hits), intervals[0], intervals[2]),
+        _verdict(len(rows), len(set(farm.tolist())), intervals[0], intervals[2]),
     )
 
 
@@ -354,8 +364,8 @@ def _verdict(in_region: int, matched: int, random: tuple[float, float], size: tu
     than_random = _than(random, 0.5, "random places")
     than_size = _than(size, 0.0, "largest first")
     said = f"{than_random}, {than_size}"
-    if matched < LEAST_PLANTS:
-        return f"Too few plants (fewer than {LEAST_PLANTS}) to conclude; the figures alone would say: {said}."
+    if matched < LEAST_SITES:
+        return f"Too few plants (on fewer than {LEAST_SITES} sites) to conclude; the figures alone would say: {said}."
     return f"Existing plants lie {said}."
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hindcast_samples import BOTTOM, LEFT, REGION, SIDE, plants_at, sites
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from layers.contracts import FindingLog
+from layers.plants_file import read_plants
 from siting.hindcast import Hindcast, bootstrap_interval, hindcast, in_words, percentile, top_part
 
 
@@ -81,8 +87,8 @@ def test_too_few_plants_is_said() -> None:
     table, scores = sites()
     centres = table.geometry.head(5).centroid
     result = hindcast(plants_at(centres.x.to_numpy(), centres.y.to_numpy()), table, scores, REGION, places=2000)
-    assert str(row(result)["verdict"]).startswith("Too few plants (fewer than 10) to conclude")
-    assert "n = 5 of 5" in in_words(result)
+    assert str(row(result)["verdict"]).startswith("Too few plants (on fewer than 10 sites) to conclude")
+    assert "n = 5 of 5 in the region, on 5 sites" in in_words(result)
 
 
 def test_no_plant_and_no_match_are_said() -> None:
@@ -149,3 +155,47 @@ def test_interval_is_that_of_scipy() -> None:
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.01)
     assert np.isnan(bootstrap_interval(np.empty(0), 10, np.random.default_rng(0))).all()
     assert bootstrap_interval(np.full(7, 0.3), 10, np.random.default_rng(0)) == pytest.approx((0.3, 0.3))
+
+
+def test_phases_of_one_farm_are_one_witness() -> None:
+    """Twelve phases on one site are too few to conclude, and the interval has no width to boast of."""
+    table, scores = sites()
+    centre = table.geometry.iloc[[int(scores["score"].argmax())]].centroid
+    plants = plants_at(np.repeat(centre.x.to_numpy(), 12), np.repeat(centre.y.to_numpy(), 12))
+    found = row(hindcast(plants, table, scores, REGION, places=1000))
+    assert (found["plants_matched"], found["sites_matched"]) == (12, 1)
+    assert "Too few" in str(found["verdict"])
+    # two clusters of unlike size, by hand: means of drawn clusters are 0, 1 or (0 + 3) / 4
+    interval = bootstrap_interval(np.array([0.0, 1, 1, 1]), 500, np.random.default_rng(0), [7, 8, 8, 8])
+    assert interval == (0.0, 1.0)
+
+
+@pytest.mark.real_data
+def test_wind_plants_of_china_lie_on_the_better_cells_of_a_published_potential(real_data: Path) -> None:
+    """WRI's wind plants on the quarter-degree cells of PyPSA-China's wind potential, score = potential of the cell:
+    more than random (mean percentile 0.65), which is a known fact of where wind farms stand; by construction no more
+    than largest first, because potential is size here."""
+    import rasterio
+
+    with rasterio.open(real_data / "load-cf-china-provinces" / "potential_onwind_0p25deg.tif") as source:
+        potential, t = source.read(1), source.transform
+    rows, cols = np.nonzero(potential > 0)
+    left, top = t.c + cols * t.a, t.f + rows * t.e
+    table = gpd.GeoDataFrame(
+        {
+            "candidate_id": [f"c{n}" for n in range(len(rows))],
+            "kind": "wind",
+            "capacity_mw": potential[rows, cols].astype(float),
+        },
+        geometry=shapely.box(left, top + t.e, left + t.a, top),
+        crs="EPSG:4326",
+    ).to_crs("+proj=aea +lat_1=25 +lat_2=47 +lon_0=105 +datum=WGS84 +units=m")
+    scores = pd.DataFrame({"candidate_id": table["candidate_id"], "score": table["capacity_mw"]})
+    plants = read_plants(real_data / "plants-wri-china" / "wri_china_2018_all_tagged.csv.gz", log=FindingLog())
+    region = gpd.GeoDataFrame(geometry=[shapely.union_all(table.geometry.to_numpy())], crs=table.crs)
+    result = hindcast(plants, table, scores, region, places=20_000)
+    found = row(result)
+    assert found["plants_matched"] > 200
+    assert found["percentile_low"] > 0.55  # type: ignore[operator]
+    assert found["lift_low"] > 1.5  # type: ignore[operator]
+    assert (found["over_size_low"], found["over_size_high"]) == pytest.approx((0, 0), abs=1e-9)

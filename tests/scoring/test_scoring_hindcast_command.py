@@ -51,7 +51,7 @@ def test_figures_and_tables_whatever_they_say(study: Path) -> None:
     arguments = ["hindcast", str(study), "--plants", str(study.parent / "plants.csv"), "--root", str(study.parent)]
     ended = CliRunner().invoke(app, arguments)
     assert ended.exit_code == 0, ended.output
-    assert "wind, all positions: n = 2 of 2 in the region. Too few plants (fewer than 10) to conclude" in ended.output
+    assert "n = 2 of 2 in the region, on 2 sites. Too few plants (on fewer than 10 sites) to conclude" in ended.output
     assert "pv, all positions: n = 0 of 0 in the region. No plant of the list lies in the region" in ended.output
     assert "1 plant(s) stand twice within half a kilometre" in ended.output
     folder = study.parent / "data" / "processed" / "place" / "hindcast"
