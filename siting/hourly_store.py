@@ -226,6 +226,17 @@ def open_store(folder: Path) -> HourlyStore:
     return HourlyStore(tuple(facts["variants"]), index, np.load(folder / _POWER, mmap_mode="r"), sites)
 
 
+def open_run_store(profiles: Path, sites: Path) -> HourlyStore:
+    """Store of a finished run, from its ``yield/profiles.parquet`` and ``yield/profile_sites.csv``."""
+    power = read_profiles(profiles)
+    table = pd.read_csv(
+        sites, encoding="utf-8-sig", dtype={"candidate_id": str, "variant_id": str, "capacity_mw": float}
+    )
+    names = tuple(str(name) for name in power.columns)
+    values = np.ascontiguousarray(power.to_numpy(np.float32).T)
+    return HourlyStore(names, pd.DatetimeIndex(power.index), values, SITE_VARIANTS.validate(table))
+
+
 def write_profiles(store: HourlyStore, path: Path) -> None:
     """Write the variants as Parquet, one column each (float32) beside ``hour_start``; a row group is about a month.
 

@@ -229,16 +229,17 @@ def wind_yield(
     hours = weather.hours
     hub = hub_speed(weather, turbine.hub_height_m, chosen)
     curve = power_curve(turbine)
-    stages = {"reference_yield": float(power_from_speed(hub, curve).sum())}
+    gross = power_from_speed(hub, curve)
+    stages = {"reference_yield": float(gross.sum())}
     if mean_speed_m_per_s is not None:
         hub = scaled_to_mean(hub, mean_speed_m_per_s)
-        stages["long_run_mean_speed"] = float(power_from_speed(hub, curve).sum())
-    runs = np.ones(hub.shape, dtype=bool)
-    if chosen.hysteresis and curve.recut_in_m_per_s < curve.cut_out_m_per_s:
-        runs = running(hub, curve.cut_out_m_per_s, curve.recut_in_m_per_s)
-        stages["high_wind_restart"] = float((power_from_speed(hub, curve) * runs).sum())
+        gross = power_from_speed(hub, curve)
+        stages["long_run_mean_speed"] = float(gross.sum())
+    waits = chosen.hysteresis and curve.recut_in_m_per_s < curve.cut_out_m_per_s
+    runs = running(hub, curve.cut_out_m_per_s, curve.recut_in_m_per_s) if waits else np.True_
+    if waits:
+        stages["high_wind_restart"] = float((gross * runs).sum())
     temp_air_c = hours["temp_air_c"].to_numpy(float)
-    gross = power_from_speed(hub, curve)
     if chosen.density == "iec":
         density = air_density(temp_air_c, hours["pressure_pa"].to_numpy(float), turbine.hub_height_m)
         gross = power_from_speed(hub, curve, density_corrected_speed(hub, density))

@@ -256,7 +256,7 @@ def compute_land_tables(results: Results) -> LandTables:
 def compute_yields(results: Results) -> YieldResult:
     from siting.yields import compute_yields as yields_of
     from study.pv import host_types, pv_options
-    from study.wind import wind_study
+    from study.wind import assumption_findings, wind_study
 
     sites = results.get("sites")
     result = yields_of(
@@ -269,6 +269,7 @@ def compute_yields(results: Results) -> YieldResult:
         progress=results.progress,
     )
     results.log.extend([replace(finding, file=results.study.shown_path) for finding in result.findings])
+    results.log.extend(assumption_findings(results.study, result))
     return result
 
 

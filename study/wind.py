@@ -6,7 +6,7 @@ import pandas as pd
 
 from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
-from siting.contracts import Confidence
+from siting.contracts import Confidence, YieldResult
 from siting.technology_wind import (
     curtailment_rules,
     load_curtailment_rules,
@@ -72,6 +72,15 @@ def _site_speed(results: Results) -> pd.Series:
             )
         )  # fmt: skip
     return speed
+
+
+def assumption_findings(study: Study, result: YieldResult) -> list[Finding]:
+    """Notes on what the yields had to assume where weather or sites do not say."""
+    remedy = "Give weather with wind_from_degree, and sites with turbine positions, or leave it at that."
+    return [
+        Finding("note", "yield.assumption", study.shown_path, "yields", "wind", "", f"{text}.", remedy)
+        for text in result.assumptions
+    ]
 
 
 def wind_findings(study: Study) -> list[Finding]:

@@ -13,7 +13,7 @@ import rasterio
 from affine import Affine
 
 from siting.contracts import YIELD_DETAILS
-from siting.hourly_store import SITE_VARIANTS, read_profiles
+from siting.hourly_store import SITE_VARIANTS, open_run_store, read_profiles
 from study.new import new_study
 from study.run import _write_profiles, run_study
 from study.schema import StudyFile
@@ -121,6 +121,12 @@ def test_a_run_with_a_map_layout_wakes_and_a_rule(study: Study, speed_map: Path,
 
     _write_profiles(results, tmp_path / "yield")
     power = read_profiles(tmp_path / "yield" / "profiles.parquet")
+    store = open_run_store(tmp_path / "yield" / "profiles.parquet", tmp_path / "yield" / "profile_sites.csv")
+    assert store.sum_by(sites.candidates.set_index("candidate_id")["kind"]).sum().sum() == pytest.approx(
+        result.yields["energy_mwh"].sum(), rel=1e-5
+    )
+    notes = [f for f in results.stage_findings() if f.rule == "yield.assumption"]
+    assert [f.severity for f in notes] == ["note"] * len(result.assumptions)
     follows = pd.read_csv(tmp_path / "yield" / "profile_sites.csv", encoding="utf-8-sig")
     assert list(follows.columns) == list(SITE_VARIANTS.columns)
     energy = follows["variant_id"].map(power.sum()) * follows["capacity_mw"]
