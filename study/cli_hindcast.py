@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ def hindcast_command(
         if log.findings:
             _print_findings(log.findings)
         typer.echo(in_words(result))
-        typer.echo(f"tables: {folder / 'hindcast.csv'}, {folder / 'hindcast_plants.csv'}")
+        typer.echo(f"tables: {os.path.relpath(folder / 'hindcast.csv')}, hindcast_plants.csv beside it")
 
 
 def run_hindcast(
