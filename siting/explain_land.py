@@ -129,9 +129,10 @@ def explain_place(
         for rule in rules
         if applies(rule, host_type)
     ]
-    excluded = _union([part.excluded for part in judged], place).intersection(host)
-    unsure = _union([part.unsure for part in judged], place).intersection(host).difference(excluded)
-    eligible = host.difference(excluded).difference(unsure)
+    excluded = _part(shapely.union_all([part.excluded for part in judged]), host, place)
+    unsure = _part(shapely.union_all([part.unsure for part in judged]), host, place)
+    unsure = _rest(unsure, excluded, place)
+    eligible = _rest(_rest(host, excluded, place), unsure, place)
     unknown = _share(unsure, place) + 1 - _share(mapped, place)
     shares = {"eligible": _share(eligible, place), "unknown": min(max(unknown, 0.0), 1.0)}
     shares["excluded"] = min(max(1 - shares["eligible"] - shares["unknown"], 0.0), 1.0)
@@ -172,10 +173,20 @@ def _share(part: BaseGeometry, place: BaseGeometry) -> float:
     return float(not part.is_empty)
 
 
-def _union(parts: Sequence[BaseGeometry], place: BaseGeometry) -> BaseGeometry:
-    """Union of parts of a place; parts of a lower dimension (touching edges) are no parts."""
-    kept = [part for part in parts if not part.is_empty]
-    return shapely.union_all(kept).intersection(place) if kept else _nothing()
+def _part(cover: BaseGeometry, of: BaseGeometry, place: BaseGeometry) -> BaseGeometry:
+    """What of ``of`` is covered; where outlines merely touch there is no part."""
+    return _solid(shapely.intersection(cover, of), place)
+
+
+def _rest(of: BaseGeometry, without: BaseGeometry, place: BaseGeometry) -> BaseGeometry:
+    return _solid(shapely.difference(of, without), place)
+
+
+def _solid(shape: BaseGeometry, place: BaseGeometry) -> BaseGeometry:
+    """Parts of the place's own dimension: points and lines left over by an overlay of polygons are none."""
+    parts = shapely.get_parts(shape)
+    parts = parts[shapely.get_dimensions(parts) == shapely.get_dimensions(place)]
+    return shapely.union_all(parts) if len(parts) else _nothing()
 
 
 def _nothing() -> BaseGeometry:
@@ -186,7 +197,7 @@ def _covered(place: BaseGeometry, names: Sequence[str], layers: Mapping[str, Vec
     """Part of the place that features of some layers cover."""
     near = [_meeting(place, layers[name].features).geometry.to_numpy() for name in dict.fromkeys(names)]
     shapes = np.concatenate(near) if near else np.array([], object)
-    return shapely.union_all(shapes).intersection(place) if len(shapes) else _nothing()
+    return _part(shapely.union_all(shapes), place, place)
 
 
 def _meeting(place: BaseGeometry, features: gpd.GeoDataFrame, distance_m: float = 0.0) -> gpd.GeoDataFrame:
@@ -203,7 +214,8 @@ def _judge_features(rule: Rule, place: BaseGeometry, layers: Mapping[str, Vector
     excluded = _excluded_part(rule, place, layers)
     unsure = _nothing()
     if rule.known_within:
-        unsure = place.difference(_covered(place, [rule.known_within], layers)).difference(excluded)
+        known = _covered(place, [rule.known_within], layers)
+        unsure = _rest(_rest(place, known, place), excluded, place)
     distance, setback = (math.nan, math.nan) if rule.features_of else _deciding_distance(rule, place, features)
     return _Judged(rule, excluded, unsure, _share(excluded, place), _share(unsure, place), distance, setback)
 
@@ -217,8 +229,8 @@ def _excluded_part(rule: Rule, place: BaseGeometry, layers: Mapping[str, VectorL
         layers = {**layers, rule.layer: dataclasses.replace(layers[rule.layer], features=near)}
     shapes = rule_shapes(rule, layers)
     shapes = shapes[shapely.intersects(shapes, place)] if len(shapes) else shapes
-    inside = shapely.union_all(shapes).intersection(place) if len(shapes) else _nothing()
-    return place.difference(inside) if rule.kind == "vector_outside" else inside
+    inside = _part(shapely.union_all(shapes), place, place)
+    return _rest(place, inside, place) if rule.kind == "vector_outside" else inside
 
 
 def _reached(rule: Rule, place: BaseGeometry, near: gpd.GeoDataFrame) -> bool:
@@ -293,7 +305,7 @@ def _boxes(window: Frame) -> npt.NDArray[np.object_]:
 
 
 def _cells_part(boxes: npt.NDArray[np.object_], place: BaseGeometry) -> BaseGeometry:
-    return shapely.union_all(boxes).intersection(place) if len(boxes) else _nothing()
+    return _part(shapely.union_all(boxes), place, place)
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -385,7 +397,10 @@ def _limits(rule: Rule) -> str:
 
 
 def _host_words(land: PlaceLand, language: str) -> str:
-    other, unmapped = land.mapped_share - land.host_share, 1 - land.mapped_share
-    if language == "zh":
-        return f"非该类用地 {max(other, 0):.1%}，未测绘 {unmapped:.1%}"
-    return f"{max(other, 0):.1%} is other land, {unmapped:.1%} is not mapped"
+    """What of the place is no land of the host type: other mapped land, or land that nothing maps."""
+    parts = (land.mapped_share - land.host_share, 1 - land.mapped_share)
+    words = (
+        ("非该类用地 {:.1%}", "未测绘 {:.1%}") if language == "zh" else ("{:.1%} is other land", "{:.1%} is not mapped")
+    )
+    said = [text.format(share) for text, share in zip(words, parts, strict=True) if share > _ROUNDING]
+    return ("，" if language == "zh" else ", ").join(said)

@@ -1,4 +1,4 @@
-"""``fengguang rules``: which rule packs there are, what they say, and what another one would change."""
+"""``fengguang rules``: which rule packs there are, what they say, what another would change, why a place is out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 if TYPE_CHECKING:
     from siting.rule_packs import PackRule, RulePack
 
-_rules = typer.Typer(help="Rule packs: list them, show one, compare a study's land under two.")
+_rules = typer.Typer(
+    help="Rule packs: list them, show one, compare a study's land under two; why a place is in or out."
+)
 
 StudyArgument = Annotated[str, typer.Argument(help="Path of a study file, or the name of a built-in study.")]
 ProvinceOption = Annotated[str, typer.Option("--province", help="GB/T 2260 code, e.g. 340000 for Anhui.")]
@@ -73,6 +75,37 @@ def compare(
         typer.echo(in_words(comparison, (Path(read.file.land.rules).stem, Path(other).stem)))
         for path in write_comparison(comparison, folder, read.file.study.language):
             typer.echo(path)
+
+
+@_rules.command()
+def why(
+    study: StudyArgument,
+    lon: Annotated[float | None, typer.Option(help="Longitude of a place, WGS-84.")] = None,
+    lat: Annotated[float | None, typer.Option(help="Latitude of a place, WGS-84.")] = None,
+    site: Annotated[str, typer.Option(help="Id of a candidate site, in place of longitude and latitude.")] = "",
+    host: Annotated[list[str] | None, typer.Option(help="Host type; all of the study by default.")] = None,
+    root: Annotated[Path | None, typer.Option("--root", help="Folder that holds data/processed.")] = None,
+) -> None:
+    """Say why a place or a site is in or out: rule, distance, document, clause, date and confidence."""
+    from study.cli import _progress, _reported
+
+    if not site and (lon is None or lat is None):
+        raise typer.BadParameter("give --lon and --lat, or --site", param_hint="--lon")
+    with _reported():
+        from study.study_file import find_study, read_study
+        from study.why import place_lines, why_point, why_site
+
+        read = read_study(find_study(study))
+        with _progress() as progress:
+            if site:
+                lands = [why_site(read, site, root=root, progress=progress)]
+            else:
+                assert lon is not None
+                assert lat is not None
+                lands = list(why_point(read, lon, lat, hosts=host or (), root=root, progress=progress))
+        for land in lands:
+            for line in place_lines(land):
+                typer.echo(line)
 
 
 def pack_lines(pack: RulePack, province: str = "") -> list[str]:

@@ -87,7 +87,7 @@ def random_land(seed: int) -> LandResult:
     return land(rules[: int(rng.integers(0, 3))], layers, [s.raster("v", values, "")])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(one=st.integers(0, 9999), two=st.integers(0, 9999))
 def test_laws_of_any_comparison(one, two) -> None:
     """Gains less losses are the difference; the other way round they change places; states keep their sum."""
@@ -237,3 +237,29 @@ def test_a_pack_file_beside_the_study(study_path, tmp_path) -> None:
     first = key()
     own.write_text(own.read_text("utf-8").replace("700", "800"), "utf-8")
     assert key() != first
+
+
+def test_command_says_why_a_place_and_a_site_are_in_or_out(study_path, tmp_path) -> None:
+    """A site of the run is eligible by every rule; a point in a village is no cropland and too near to dwellings."""
+    from study.run import open_results
+
+    study = read_study(study_path)
+    results = open_results(study, root=tmp_path)
+    site = results.get("sites").candidates.iloc[0]
+    run = CliRunner().invoke
+    arguments = ["rules", "why", str(study_path), "--root", str(tmp_path)]
+    known = run(app, [*arguments, "--site", site["candidate_id"]])
+    assert known.exit_code == 0, known.output
+    assert known.output.startswith(f"{site['host_type']}: eligible")
+    villages = next(layer for layer in results.get("ground").vectors if layer.id == "village").features
+    place = villages.geometry.representative_point().to_crs("EPSG:4326").iloc[0]
+    at = ["--lon", str(place.x), "--lat", str(place.y)]
+    said = run(app, [*arguments, *at, "--host", "wind_plain"])
+    assert said.exit_code == 0, said.output
+    assert "wind_plain: excluded" in said.output
+    assert "100.0% is other land\n" in said.output
+    assert "Wind: distance to dwellings: inside (village)" in said.output
+    assert "[C]" in said.output
+    for wrong in (["--site", "XX-1"], ["--lon", "10", "--lat", "50"], [*at, "--host", "wind_plian"]):
+        assert run(app, [*arguments, *wrong]).exit_code == 2
+    assert run(app, arguments).exit_code == 2

@@ -138,6 +138,17 @@ def test_words_of_feature_rules(more, shapes, words) -> None:
     )
 
 
+def test_outlines_that_touch_share_no_land() -> None:
+    """Neighbours that share edges and corners with the place, overlay on overlay: nothing is excluded."""
+    place = s.box(100, 100, 200, 200)
+    around = [s.box(0, 0, 100, 400), s.box(200, 0, 300, 400), s.box(100, 200, 200, 300), s.box(0, 0, 400, 100)]
+    rules = [s.rule(f"r{k}", f"l{k}", known_within="known") for k in range(4)]
+    layers = [s.layer(f"l{k}", shape) for k, shape in enumerate(around)]
+    found = why(place, rules, [*layers, s.layer("known", s.box(0, 0, 400, 400))])
+    assert (found.state, found.eligible_share, found.excluded_share) == ("eligible", 1.0, 0.0)
+    assert set(found.reasons["verdict"]) == {"passes"}
+
+
 def test_lines_are_judged_by_length_and_strange_places_refused() -> None:
     line = shapely.LineString([s.point(0, 200), s.point(100, 200)])
     found = why(line, [s.rule("r", "x")], [s.layer("x", s.box(0, 0, 25, 400))])
