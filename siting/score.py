@@ -80,6 +80,23 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
     return SCORES.validate(table)
 
 
+def explained_scores(values: pd.DataFrame, criteria: Sequence[Criterion], scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores with what they are made of, one row a candidate, best first, unknown scores last.
+
+    Beside the columns of :data:`siting.contracts.SCORES` there are ``<criterion>_value`` in the criterion's own unit
+    and ``<criterion>_utility`` 0..1, NaN where not known; ``score = sum(weight * utility)``.
+    """
+    ids, utility = utilities(values, criteria)
+    wide = values.pivot(index="candidate_id", columns="criterion", values="value").reindex(ids)
+    columns: dict[str, Floats] = {}
+    for number, criterion in enumerate(criteria):
+        columns[f"{criterion.id}_value"] = wide[criterion.id].to_numpy(float) if len(wide) else np.empty(0)
+        columns[f"{criterion.id}_utility"] = utility[:, number]
+    made_of = pd.DataFrame(columns, index=pd.Index(ids, name="candidate_id"))
+    table = scores.sort_values(["rank", "candidate_id"], na_position="last", kind="stable", ignore_index=True)
+    return table.join(made_of, on="candidate_id")
+
+
 def utilities(values: pd.DataFrame, criteria: Sequence[Criterion]) -> tuple[npt.NDArray[np.object_], Floats]:
     """(candidate ids, utilities of shape (candidates, criteria)), candidates sorted by id."""
     wide = values.pivot(index="candidate_id", columns="criterion", values="value").sort_index()

@@ -257,6 +257,7 @@ def line_features(network) -> gpd.GeoDataFrame:  # type: ignore[no-untyped-def]
 def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> None:
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
+    from siting.score import explained_scores
     from study.exports import write_projects, write_table
     from study.sites import roof_table
 
@@ -303,6 +304,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "cost/by_technology": costs.by_technology,
         "cost/co2_avoided": results.get("costs").co2,
         "scores/criteria": criteria_table(study, results),
+        "scores/scores": explained_scores(results.get("criteria"), records.criteria(study.file), results.get("scores")),
         "scores/rank_stability": stability.candidates,
         "scores/weight_changes": stability.changes,
         "scores/sensitivity": stability.sensitivity,

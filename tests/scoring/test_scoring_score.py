@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.contracts import Criterion
-from siting.score import score_candidates
+from siting.score import explained_scores, score_candidates
 from siting.value_functions import Logistic, PointTable, Trapezoid
 
 
@@ -41,6 +41,23 @@ def test_score_with_every_kind_of_value_function() -> None:
     ]
     table = score_candidates(values_of(l=[5.0], g=[7.0], t=[1.5], p=[5.0]), criteria)
     assert table["score"].tolist() == pytest.approx([0.69])
+
+
+def test_scores_say_what_they_are_made_of() -> None:
+    """Best first; the unknown one last, with what is known of it; the sum of weight x utility is the score."""
+    criteria = [Criterion("a", "", "", 0.75, "", 10.0, 0.0), Criterion("b", "", "", 0.25, "", 0.0, 1.0)]
+    values = values_of(a=[5.0, 2.0, 8.0], b=[1.0, 0.4, np.nan])
+    table = explained_scores(values, criteria, score_candidates(values, criteria))
+    assert table["candidate_id"].tolist() == ["k1", "k0", "k2"]
+    assert table["a_value"].tolist() == [2.0, 5.0, 8.0]
+    assert table["a_utility"].tolist() == pytest.approx([0.8, 0.5, 0.2])
+    made = 0.75 * table["a_utility"] + 0.25 * table["b_utility"]
+    assert made.head(2).tolist() == pytest.approx(table["score"].head(2).tolist())
+    assert table.loc[2, "missing"] == "b"
+    assert np.isnan(table.loc[2, "b_utility"])
+    empty = explained_scores(values.iloc[:0], criteria, score_candidates(values.iloc[:0], criteria))
+    assert empty.empty
+    assert list(empty.columns) == list(table.columns)
 
 
 @settings(max_examples=50, deadline=None)

@@ -23,7 +23,8 @@ TABLES = (
     "substations.csv", "targets.csv", "upgrades.csv", "land/states.csv", "land/waterfall.csv", "loadflow/cases.csv",
     "loadflow/buses.csv", "loadflow/branches.csv", "loadflow/n_1.csv", "loadflow/hosting.csv",
     "cost/waterfall.csv", "cost/by_technology.csv", "cost/co2_avoided.csv",
-    "scores/criteria.csv", "scores/rank_stability.csv", "scores/weight_changes.csv", "scores/sensitivity.csv",
+    "scores/criteria.csv", "scores/scores.csv", "scores/rank_stability.csv", "scores/weight_changes.csv",
+    "scores/sensitivity.csv",
 )  # fmt: skip
 
 
