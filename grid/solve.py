@@ -124,12 +124,13 @@ def solve_arrays(
         guess = _first_guess(arrays, rung, start)
         if guess is None:
             continue
-        controls, steering = first_controls(arrays), Steering(arrays, options, references.by_part, keep)
-        tried = _settle_controls(arrays, options, references, keep, rung, guess, controls, steering)
-        if tried[0].converged:
-            return settle(arrays, keep, *tried, references)
-        if state is None or tried[0].mismatch_pu < state.mismatch_pu or not np.isfinite(state.mismatch_pu):
-            state = tried[0]
+        for gradual in (False, True) if options.reactive_limits else (False,):
+            steering = Steering(arrays, options, references.by_part, keep, gradual)
+            tried = _settle_controls(arrays, options, references, keep, rung, guess, first_controls(arrays), steering)
+            if tried[0].converged:
+                return settle(arrays, keep, *tried, references)
+            if state is None or tried[0].mismatch_pu < state.mismatch_pu or not np.isfinite(state.mismatch_pu):
+                state = tried[0]
     if options.pandapower_fallback:
         from grid.solve_pandapower import solve_by_pandapower
 

@@ -79,8 +79,15 @@ def _at_load_nodes(arrays: CaseArrays, values: Complexes) -> Complexes:
 class Steering:
     """Memory of the control loops of one solve: flips and turns so far, and what was locked."""
 
-    def __init__(self, arrays: CaseArrays, options: SolveOptions, references: tuple[Ints, ...], alive: Bools) -> None:
-        self.arrays, self.options, self.alive = arrays, options, alive
+    def __init__(
+        self,
+        arrays: CaseArrays,
+        options: SolveOptions,
+        references: tuple[Ints, ...],
+        alive: Bools,
+        gradual: bool = False,
+    ) -> None:
+        self.arrays, self.options, self.alive, self.gradual = arrays, options, alive, gradual
         self.references = references
         node = arrays.node[arrays.generator_bus]
         n = arrays.n_node
@@ -173,12 +180,20 @@ def holding_output(arrays: CaseArrays, controls: Controls, voltage: Complexes, a
 
 
 def _reactive_limits(steering: Steering, controls: Controls, voltage: Complexes, energised: Bools) -> Controls | None:
-    """Fix what leaves its reactive range, release what no longer needs fixing; all at once."""
+    """Fix what leaves its reactive range, release what no longer needs fixing: all at once, or gradually.
+
+    Gradually, only the nodes with at least half of the largest excess are fixed in a round: their neighbours take
+    over, and fewer generators end at a limit.
+    """
     arrays, fixed = steering.arrays, controls.q_fixed_pu
     q = holding_output(arrays, controls, voltage, steering.alive).imag
     holder = energised & np.isfinite(controls.vm_set_pu)
     free = holder & np.isnan(fixed)
     high, low = free & (q > steering.q_max + REACTIVE_ROOM_PU), free & (q < steering.q_min - REACTIVE_ROOM_PU)
+    if steering.gradual:
+        excess = np.maximum(np.where(high, q - steering.q_max, 0), np.where(low, steering.q_min - q, 0))
+        worst = excess >= excess.max() / 2
+        high, low = high & worst, low & worst
     seen = np.abs(np.where(energised[steering.watched], voltage[steering.watched], np.nan))
     with np.errstate(invalid="ignore"):
         back = (fixed == steering.q_max) & (seen > steering.aim + VOLTAGE_ROOM_PU)

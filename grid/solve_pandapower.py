@@ -15,6 +15,7 @@ import pandas as pd
 from grid.contracts import Status
 from grid.model.arrays import Bools, CaseArrays, Floats, admittances, node_shunts
 from grid.model.pandapower_export import Exported, to_pandapower
+from grid.solve_control import first_controls
 from grid.solve_records import Solution, SolveOptions
 from grid.solve_settle import diverged_solution, lost_power
 
@@ -44,7 +45,11 @@ def solve_by_pandapower(arrays: CaseArrays, options: SolveOptions, alive: Bools 
         raise ValueError(f"the pandapower engine cannot hold a remote bus ({name})")
     keep = np.ones(arrays.n_branch, dtype=bool) if alive is None else alive
     running = arrays.case.branches["in_service"].to_numpy(bool) & keep
-    case = dataclasses.replace(arrays.case, branches=arrays.case.branches.assign(in_service=running))
+    # generators of one bus may disagree in the source; pandapower refuses that, so all take the one that is held
+    held = first_controls(arrays).vm_set_pu[arrays.node[arrays.generator_bus]]
+    machines = arrays.case.generators.assign(vm_pu=np.where(arrays.holds, held, arrays.vm_set_pu))
+    branches = arrays.case.branches.assign(in_service=running)
+    case = dataclasses.replace(arrays.case, branches=branches, generators=machines)
     weight, note = _generator_weights(arrays, options, keep)
     shared = int((weight > 0).sum()) > 1
     if note:

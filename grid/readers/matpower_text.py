@@ -162,7 +162,13 @@ def _number(value: Any) -> float | None:
         return float(text)
     if _NOT_A_NUMBER.match(text):
         return np.nan
-    return None
+    if len(text) > 40:
+        return None
+    try:
+        # a constant expression such as 11/sqrt(3) stands for its value
+        return float(_evaluate(text, {"pi": np.pi}, MatpowerText(np.nan, "2", {}, {})))
+    except _FAILURES:
+        return None
 
 
 def _cell_texts(text: str, name: str) -> list[str]:
@@ -190,6 +196,20 @@ class _Unknown(Exception):
     pass
 
 
+_FAILURES = (
+    _Unknown,
+    SyntaxError,
+    ValueError,
+    IndexError,
+    TypeError,
+    ZeroDivisionError,
+    RecursionError,
+    OverflowError,
+    MemoryError,
+)
+"""What an expression can fail with."""
+
+
 def _run_statements(source: SourceFile, text: str, result: MatpowerText, findings: list[Finding]) -> None:
     """Execute, in order, everything that is no matrix, no name list and no comment."""
     code = re.sub(r"\b[\w.]+\s*=\s*\[[^\[\]]*\];?", "", text)
@@ -204,8 +224,7 @@ def _run_statements(source: SourceFile, text: str, result: MatpowerText, finding
                 if match is None:
                     raise _Unknown
                 _assign(match["left"].strip(), match["right"].strip(), variables, result)
-            except (_Unknown, SyntaxError, ValueError, IndexError, TypeError, ZeroDivisionError, RecursionError,
-                    OverflowError, MemoryError):  # fmt: skip
+            except _FAILURES:
                 if len(findings) < 20:
                     message = "The reader cannot execute this statement, and passing over it could change the numbers."
                     remedy = "Save the case from MATPOWER with savecase, which writes plain numbers."

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,8 +241,10 @@ def _gpkg_cells(path: Path, label: str) -> dict[str, Sheet]:
 
     open_source(path, label, RULE)
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        frames = {name: pyogrio.read_dataframe(path, layer=name) for name in FORMAT if name in layers}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what GDAL warns of is an error or harmless
+            layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+            frames = {name: pyogrio.read_dataframe(path, layer=name) for name in FORMAT if name in layers}
     except Exception as error:
         # GDAL tells every fault of a file by its own exceptions
         raise unreadable(RULE, label, "not_gpkg", type(error).__name__, "The file is no GeoPackage.") from error
