@@ -9,6 +9,7 @@ from layers.contracts import Finding, InputError
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
+from study.land import land_findings
 from study.scoring import criterion_findings
 from study.pv import pv_findings
 from study.sites import site_findings
@@ -25,6 +26,7 @@ def check_study(study: Study) -> list[Finding]:
         *_references(study),
         *_host_findings(study),
         *exclusion_findings(study),
+        *land_findings(study),
         *criterion_findings(study),
         *cost_findings(study),
         *_case_findings(study),

@@ -20,6 +20,7 @@ STUDY_CODE = (
     "study/stages.py",
     "study/records.py",
     "study/rules.py",
+    "study/land.py",
     "study/scoring.py",
     "study/costs.py",
     "study/sites.py",

@@ -259,6 +259,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from maps.site_map import write_site_map
     from siting.score import explained_scores
     from study.exports import write_projects, write_table
+    from study.land import write_rasters
     from study.sites import roof_table
 
     costs = project_costs(results)
@@ -294,6 +295,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "loadflow/hosting": hosting_table(results),
         "land/states": land.states,
         "land/waterfall": land.waterfall,
+        "land/states_by_district": land.states_by_district,
+        "land/waterfall_by_district": land.waterfall_by_district,
         "land/remainder": results.get("sites").remainder,
         "land/site_attributes": results.get("site_attributes"),
         "land/turbines": results.get("sites").turbines,
@@ -313,6 +316,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
+    write_rasters(results, folder / "land")
     _write_network(results, folder / "loadflow" / "network")
     _write_profiles(results, folder / "yield")
 

@@ -215,6 +215,23 @@ class LandEntry(Closed):
     block_km: Annotated[float, Field(gt=0)] = 15.0
     """Roofs are gathered into projects by blocks of this size."""
     dc_ac_ratio: Annotated[float, Field(ge=1, le=2)] = 1.2
+    policy: Literal["priority", "best_value", "given"] = "priority"
+    """Who comes first on land that several host types could use: the lower ledger_priority, the better figure of
+    'values' and 'value_rasters', or the host type named first in 'order'."""
+    order: tuple[str, ...] = ()
+    """For policy = 'given': all host types of the study, first owner first."""
+    values: dict[str, float] = {}
+    """For policy = 'best_value': a figure by host type, e.g. its cost of energy or its worth per km2."""
+    value_rasters: dict[str, str] = {}
+    """For policy = 'best_value': raster layer by host type, where the figure varies from cell to cell."""
+    lower_is_better: bool = False
+    """Whether the lower figure wins (costs)."""
+    rasters: bool = False
+    """Write land/<host type>_state.tif and _reasons.tif with rule_sets.csv into the run folder."""
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+    """Threads of the land stage; 0: one a core. The result does not depend on it."""
+    dask: str | None = None
+    """Address of a Dask scheduler, e.g. tcp://host:8786, that the strips go to; leave out for local threads."""
 
 
 class SitesEntry(Closed):

@@ -10,11 +10,12 @@ import pandas as pd
 
 from grid.contracts import Network
 from layers.contracts import Demand, FindingLog, RasterLayer, Region, VectorLayer, Weather
-from siting.contracts import LandResult, YieldResult
+from siting.contracts import YieldResult
 from siting.rank_stability import Stability
 from study import records, sites
+from study.land import compute_land, compute_land_tables, ledger_config
 from study.pipeline import Results, Stage
-from study.rules import pack_digest, study_rules
+from study.rules import pack_digest
 from study.schema import StudyFile
 from study.study_file import Study, resolve_path
 from study.weather import needs_region, region_sources, weather_cells
@@ -222,37 +223,6 @@ def compute_demand(results: Results) -> Demand | None:
 # --- siting -----------------------------------------------------------------------------------------------------
 
 
-def compute_land(results: Results) -> LandResult:
-    from siting.host_types import load_host_types
-    from siting.land import evaluate_land
-
-    file, ground = results.study.file, results.get("ground")
-    return evaluate_land(
-        results.get("region"),
-        sites.all_vectors(results),
-        ground.rasters,
-        records.host_layers(file),
-        load_host_types(),
-        study_rules(results.study, results.get("region").districts["district_code"]),
-        mapped_by=file.land.mapped_by,
-        co_use=file.land.co_use,
-        progress=results.progress,
-    )
-
-
-@dataclass(frozen=True)
-class LandTables:
-    """The light part of the land: read by a rerun that touches no raster."""
-
-    states: pd.DataFrame
-    waterfall: pd.DataFrame
-
-
-def compute_land_tables(results: Results) -> LandTables:
-    land = results.get("land")
-    return LandTables(land.states, land.waterfall)
-
-
 def compute_yields(results: Results) -> YieldResult:
     from siting.yields import compute_yields as yields_of
     from study.pv import host_types, pv_options
@@ -458,7 +428,7 @@ STAGES: tuple[Stage, ...] = (
           lambda s: [s.file.pv.variants, _slice("hosts")(s)], _no_sources, sites.compute_host_layers),
     Stage("land", "土地适宜性与台账", "land and ledger", ("region", "ground", "host_layers"), _SITING,
           lambda s: [s.file.land.rules, pack_digest(s), s.file.land.province,
-                     s.file.land.mapped_by, s.file.land.co_use, _slice("hosts", "exclusions")(s)],
+                     s.file.land.mapped_by, s.file.land.co_use, ledger_config(s), _slice("hosts", "exclusions")(s)],
           _no_sources, compute_land),
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
