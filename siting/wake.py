@@ -37,6 +37,7 @@ _DRIVE_EFFICIENCY = 0.92
 _INDUCTION = np.linspace(0.0, 1 / 3, 501)
 _SPEED_BIN_M_PER_S = 0.5
 _LEAST_KNOWN_SHARE = 0.8
+_CALM_M_PER_S = 2.5
 _SECTORS = 36
 
 
@@ -76,8 +77,8 @@ def wind_rose(
     hub_speed : array, shape (hours,)
         At hub height [m/s].
     from_degree : array, shape (hours,), optional
-        Where the wind comes from, clockwise from north; NaN where not known. Where less than 80 % is known, or it is
-        not given, the rose is uniform and says so.
+        Where the wind comes from, clockwise from north; NaN where not known, and in calms. Where less than 80 % of the
+        hours with wind are known, or it is not given, the rose is uniform and says so.
     frequency : array, shape (hours,), optional
         Weight of each value; alike where not given.
     """
@@ -87,7 +88,8 @@ def wind_rose(
     direction = np.arange(sectors) * 360.0 / sectors
     weight = np.ones(hub_speed.size) if frequency is None else frequency
     known = np.zeros(hub_speed.size, bool) if from_degree is None else np.isfinite(from_degree)
-    if from_degree is None or known.mean() < _LEAST_KNOWN_SHARE:
+    blows = hub_speed >= _CALM_M_PER_S
+    if from_degree is None or not blows.any() or known[blows].mean() < _LEAST_KNOWN_SHARE:
         speeds = np.bincount(bins, weight, minlength=middle.size) / weight.sum()
         return WindRose(direction, middle, np.tile(speeds / sectors, (sectors, 1)), True)
     sector = np.rint(np.mod(from_degree[known], 360.0) / (360.0 / sectors)).astype(int) % sectors

@@ -12,7 +12,7 @@ windpowerlib itself is behind :mod:`siting.wind_library`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,6 +61,7 @@ __all__ = [
     "speed_at_height",
     "wind_yield",
     "with_energy_factor",
+    "with_losses",
     "with_wake",
 ]
 
@@ -80,6 +81,7 @@ class WindOptions:
     ``shear``: "auto" takes two levels where the weather has a second one, the logarithmic law otherwise.
     ``site_roughness_m``: roughness of the ground under the turbines where it differs from the station's.
     ``wake_loss_share``: replaces the item "wake" of the turbine's loss chain.
+    ``loss_shares``: replaces other items of the chain by name.
     ``curtailment``: rules in the order in which they apply.
     """
 
@@ -89,6 +91,7 @@ class WindOptions:
     density: Density = "iec"
     hysteresis: bool = True
     wake_loss_share: float | None = None
+    loss_shares: tuple[tuple[str, float], ...] = ()
     curtailment: tuple[CurtailmentRule, ...] = ()
 
 
@@ -193,6 +196,22 @@ def with_wake(losses: Sequence[Loss], wake_loss_share: float | None) -> tuple[Lo
     return (wake, *losses)
 
 
+def with_losses(losses: Sequence[Loss], shares: Mapping[str, float]) -> tuple[Loss, ...]:
+    """The loss chain with other shares for the named items.
+
+    Raises
+    ------
+    ValueError
+        If the chain has no such item.
+    """
+    unknown = sorted(set(shares) - {loss.item for loss in losses})
+    if unknown:
+        raise ValueError(f"the loss chain has no item {unknown[0]!r}")
+    return tuple(
+        Loss(loss.item, shares[loss.item], "study file", "C") if loss.item in shares else loss for loss in losses
+    )
+
+
 def wind_yield(
     weather: Weather,
     turbine: Turbine,
@@ -245,7 +264,7 @@ def wind_yield(
         gross = power_from_speed(hub, curve, density_corrected_speed(hub, density))
     gross = gross * runs
     stages["air_density"] = float(gross.sum())
-    losses = with_wake(turbine.losses, chosen.wake_loss_share)
+    losses = with_wake(with_losses(turbine.losses, dict(chosen.loss_shares)), chosen.wake_loss_share)
     factor = math.prod(1 - loss.loss_share for loss in losses)
     net, met = with_energy_factor(gross, factor)
     stages |= _loss_stages(losses, float(gross.sum()), float(net.sum()), factor)

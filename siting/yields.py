@@ -43,6 +43,9 @@ Progress = Callable[[str, float], None]
 
 _RATIO_TOLERANCE = 1e-3
 _WAKE = "wake"
+_FEW_CELLS = 8
+_POINTS_OF_A_BLOCK = 4096
+_SPHERE_ERROR = 1.01
 
 
 @dataclass(frozen=True)
@@ -189,17 +192,37 @@ def grid_share(host_type: HostType, tables: TechnologyTables | None = None) -> f
 
 
 def nearest_cell(lon: npt.ArrayLike, lat: npt.ArrayLike, cells: Sequence[Weather]) -> npt.NDArray[np.int64]:
-    """Number of the geodesically nearest weather cell (WGS-84) for each point; the first one at a tie."""
+    """Number of the geodesically nearest weather cell (WGS-84) for each point; the first one at a tie.
+
+    The nearest few by the straight line through the earth are measured on the ellipsoid, in blocks of points: time and
+    memory follow neither the number of cells nor that of the points.
+    """
     from pyproj import Geod
+    from scipy.spatial import cKDTree
 
     lon_, lat_ = np.atleast_1d(np.asarray(lon, float)), np.atleast_1d(np.asarray(lat, float))
-    geod = Geod(ellps="WGS84")
-    distance = np.empty((len(cells), lon_.size))
-    for number, cell in enumerate(cells):
-        _, _, distance[number] = geod.inv(
-            lon_, lat_, np.full(lon_.size, cell.longitude), np.full(lon_.size, cell.latitude)
-        )
-    return np.asarray(np.argmin(distance, axis=0), dtype=np.int64)
+    place = np.array([[cell.longitude, cell.latitude] for cell in cells])
+    tree, geod, few = cKDTree(_on_sphere(place[:, 0], place[:, 1])), Geod(ellps="WGS84"), min(_FEW_CELLS, len(cells))
+    nearest = np.empty(lon_.size, dtype=np.int64)
+    for start in range(0, lon_.size, _POINTS_OF_A_BLOCK):
+        part = slice(start, min(start + _POINTS_OF_A_BLOCK, lon_.size))
+        chord, number = tree.query(_on_sphere(lon_[part], lat_[part]), k=few)
+        chord, number = chord.reshape(-1, few), number.reshape(-1, few)
+        # sphere and ellipsoid order cells alike where they lie more than one per cent apart
+        unsure = few < len(cells) and bool((chord[:, -1] < chord[:, 0] * _SPHERE_ERROR).any())
+        tried = np.tile(np.arange(len(cells)), (len(number), 1)) if unsure else np.sort(number, axis=1)
+        ends = place[tried.ravel()]
+        east, north = (np.repeat(values[part], tried.shape[1]) for values in (lon_, lat_))
+        _, _, distance = geod.inv(east, north, ends[:, 0], ends[:, 1])
+        best = np.argmin(np.asarray(distance).reshape(tried.shape), axis=1)
+        nearest[part] = np.take_along_axis(tried, best[:, None], axis=1)[:, 0]
+    return nearest
+
+
+def _on_sphere(lon: npt.NDArray[np.float64], lat: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Points on the unit sphere, shape (points, 3)."""
+    east, north = np.radians(lon), np.radians(lat)
+    return np.column_stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
 
 
 def _all_cells(

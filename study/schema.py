@@ -396,6 +396,8 @@ class WindEntry(Closed):
     wake: Literal["loss_chain", "density", "layout"] = "loss_chain"
     """Wake loss: of the turbine's loss chain, by installed density and size, or by the positions of the turbines."""
     wake_model: Literal["jensen", "gauss"] = "jensen"
+    losses_percent: dict[str, Annotated[float, Field(ge=0, le=60)]] = {}
+    """Other losses than those of wind_losses.csv by item, e.g. { availability = 5 }."""
     curtailment: tuple[str, ...] = ()
     """Rules of wind_curtailment.csv that hold, e.g. ["night_noise", "bats"]."""
 

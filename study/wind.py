@@ -31,6 +31,7 @@ def wind_options(file: StudyFile) -> WindOptions:
         site_roughness_m=roughness_of_class(entry.land_class) if entry.land_class else None,
         density=entry.density,
         hysteresis=entry.hysteresis,
+        loss_shares=tuple((item, percent / 100) for item, percent in sorted(entry.losses_percent.items())),
         curtailment=curtailment_rules(entry.curtailment),
     )
 
@@ -98,10 +99,10 @@ def wind_findings(study: Study) -> list[Finding]:
             found.append(_error(study, "curtailment", name, text, remedy))
     if entry.mean_speed_m_per_s is not None and not entry.source.strip():
         found.append(_error(study, "source", "", "the mean wind speed has no source.", "Say where it comes from."))
-    return [*found, *_hub_findings(study), *_map_findings(study)]
+    return [*found, *_turbine_findings(study), *_map_findings(study)]
 
 
-def _hub_findings(study: Study) -> list[Finding]:
+def _turbine_findings(study: Study) -> list[Finding]:
     from siting.host_types import load_host_types
     from siting.technology_tables import load_technology_tables
 
@@ -109,6 +110,11 @@ def _hub_findings(study: Study) -> list[Finding]:
     turbines = {tables.technology(h.technology).turbine for h in load_host_types() if h.host_type in used}
     found = []
     for name in sorted(turbine for turbine in turbines if turbine):
+        items = [loss.item for loss in tables.turbine(name).losses]
+        for item in sorted(set(study.file.wind.losses_percent) - set(items)):
+            text = f"{name} has no loss '{item}'."
+            remedy = nearest(item, items) or f"Losses: {', '.join(items)}."
+            found.append(_error(study, "losses_percent", item, text, remedy))
         try:
             hub_variant(tables.turbine(name), WindStudy(hub_height_m=study.file.wind.hub_height_m))
         except InputError as error:
@@ -158,6 +164,8 @@ def wind_assumptions(file: StudyFile) -> list[Assumption]:
         basis = {"density": ("按装机密度", "by installed density"), "layout": ("按机位", "by turbine positions")}
         zh, en = basis[entry.wake]
         add("wake", f"尾流损失{zh}计算", f"wake loss {en}", entry.wake_model, "siting/wake.py; wind_wakes.csv")
+    for item, percent in sorted(entry.losses_percent.items()):
+        add(f"loss_{item}", f"损失项 {item}", f"loss {item}", f"{percent:g} %", entry.source or "study file")
     for rule in load_curtailment_rules():
         if rule.rule in entry.curtailment:
             add(f"curtailment_{rule.rule}", f"限电规则：{rule.label_zh}", f"curtailment: {rule.label_en}",

@@ -55,12 +55,13 @@ def speed_map(study: Study) -> Path:
 def test_everything_wrong_with_wind_at_once(study: Study):
     wrong = with_wind(
         study, mean_speed_m_per_s=5.5, land_class="farmlnd", curtailment=["bat"], hub_height_m=155.0,
-        mean_speed_layer="gwa",
+        mean_speed_layer="gwa", losses_percent={"availabilty": 5},
     )  # fmt: skip
     found = {f.item: (f.value, f.remedy) for f in wind_findings(wrong)}
-    assert set(found) == {"land_class", "curtailment", "source", "hub_height_m", "mean_speed_layer"}
+    assert set(found) == {"losses_percent", "land_class", "curtailment", "source", "hub_height_m", "mean_speed_layer"}
     assert "farmland" in found["land_class"][1]
     assert "bats" in found["curtailment"][1]
+    assert "availability" in found["losses_percent"][1]
     assert found["hub_height_m"] == ("155", "Hubs on offer: 120, 140, 160 m.")
     assert all(f.severity == "error" and f.file == study.shown_path for f in wind_findings(wrong))
     assert wind_findings(study) == []
@@ -79,17 +80,19 @@ def test_options_and_assumptions_follow_the_file(study: Study):
     assert wind_assumptions(study.file) == []
     chosen = with_wind(
         study, land_class="farmland_villages", curtailment=["bats"], wake="layout", hub_height_m=160.0, shear="power",
-        shear_exponent=0.2, hysteresis=False, density="none",
+        shear_exponent=0.2, hysteresis=False, density="none", losses_percent={"availability": 5},
     ).file  # fmt: skip
     options = wind_options(chosen)
     assert (options.site_roughness_m, options.shear, options.shear_exponent) == (0.5, "power", 0.2)
     assert (options.hysteresis, options.density) == (False, "none")
     assert [rule.rule for rule in options.curtailment] == ["bats"]
+    assert options.loss_shares == (("availability", 0.05),)
     listed = {a.id: (a.value, a.confidence) for a in wind_assumptions(chosen)}
     assert listed == {
         "wind_hub_height": ("160 m", "C"),
         "wind_roughness": ("0.5 m", "A"),
         "wind_wake": ("jensen", "C"),
+        "wind_loss_availability": ("5 %", "C"),
         "wind_curtailment_bats": ("at most 0 of rated", "C"),
     }
 

@@ -161,6 +161,15 @@ def test_rose_counts_directions_and_says_when_it_cannot():
     assert single.farm == pytest.approx(0, abs=1e-12)
 
 
+def test_calms_without_a_direction_do_not_spoil_the_rose():
+    speed = np.concatenate([np.full(50, 1.0), np.full(50, 8.0)])
+    direction = np.concatenate([np.full(50, np.nan), np.full(50, 90.0)])
+    rose = wind_rose(speed, direction, sectors=4)
+    assert not rose.uniform
+    assert rose.frequency[1].sum() == 1
+    assert wind_rose(np.full(50, 1.0), np.full(50, 90.0)).uniform
+
+
 def test_prevailing_wind_along_the_row_costs_more_than_across():
     x, y = np.arange(6) * 4 * D, np.zeros(6)
     speed = weibull_wind(6.5)

@@ -130,6 +130,23 @@ def test_nearest_is_on_the_ground_not_in_degrees():
     assert nearest_cell([100.0], [60.0], [north, east]).tolist() == [1]
 
 
+def test_nearest_among_many_cells_and_points_in_blocks():
+    """Five thousand points and thirty cells, two of them on one place: as each pair says, the first at the tie."""
+    rng = np.random.default_rng(2)
+    places = [*zip(rng.uniform(30, 34, 29), rng.uniform(114, 119, 29), strict=True)]
+    places.append(places[3])
+    cells = [
+        dataclasses.replace(clear_sky_weather(f"{k}"), latitude=float(a), longitude=float(o))
+        for k, (a, o) in enumerate(places)
+    ]
+    lon, lat = rng.uniform(114, 119, 5000), rng.uniform(30, 34, 5000)
+    geod = Geod(ellps="WGS84")
+    distance = np.array([geod.inv(lon, lat, np.full(5000, o), np.full(5000, a))[2] for a, o in places])
+    found = nearest_cell(lon, lat, cells)
+    np.testing.assert_array_equal(found, distance.argmin(axis=0))
+    assert 29 not in found
+
+
 def test_nearest_against_each_pair():
     rng = np.random.default_rng(1)
     cells = [

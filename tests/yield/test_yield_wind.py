@@ -16,6 +16,7 @@ from layers.contracts import InputError
 from siting.technology_tables import load_technology_tables
 from siting.wind import (
     PowerCurve,
+    WindOptions,
     air_density,
     density_corrected_speed,
     library_power_curve,
@@ -249,6 +250,17 @@ def test_a_plant_always_at_full_load_cannot_lose_without_a_cap():
     left, met = with_energy_factor(np.ones(10), 0.9)
     assert not met
     np.testing.assert_array_equal(left, 1)
+
+
+def test_losses_of_the_study_replace_items_by_name():
+    options = WindOptions(loss_shares=(("availability", 0.1),))
+    stages = wind_yield(windy(3.5), GENERIC, options=options).stages
+    items = [loss.item for loss in GENERIC.losses]
+    assert list(stages.index[-len(items) :]) == items
+    before = stages.iloc[list(stages.index).index("availability") - 1]
+    assert stages["availability"] == pytest.approx(0.9 * before, rel=1e-9)
+    with pytest.raises(ValueError, match="no item 'ice'"):
+        wind_yield(windy(3.5), GENERIC, options=WindOptions(loss_shares=(("ice", 0.1),)))
 
 
 def test_stages_stay_consistent_when_losses_are_not_met():
