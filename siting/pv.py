@@ -99,10 +99,9 @@ def pv_yield_of(cell: PvCell, variants: Sequence[PvVariant], options: PvOptions 
     sides = sides_of(variants, chosen.horizon(cell.cell_id), chosen)
     power = np.zeros((len(variants), cell.count))
     energy = run_sides(cell, sides, chosen, power)
-    shares = np.zeros((len(variants), sides.share.size))
-    shares[sides.variant, np.arange(sides.share.size)] = sides.share
     horizon = chosen.horizon(cell.cell_id) is not None
-    sums = shares @ energy
+    sums = np.zeros((len(variants), energy.shape[1]))
+    np.add.at(sums, sides.variant, sides.share[:, None] * energy)
     stages = tuple(_stages(v, cell, sums[k], horizon) for k, v in enumerate(variants))
     lit = cell.lit_wh_per_m2
     ground = tuple(

@@ -36,6 +36,9 @@ _BOLTZMANN_EV = 8.617333262e-05
 _STEEPEST_SHADOW = math.tan(85 * _RAD)
 """Beyond 85 degrees across the rows no beam reaches the ground (pvlib ``max_zenith``)."""
 
+_LEAST_COS_ZENITH = 0.01745
+"""cos(89 degree): the bound of Hay and Davies' division, as pvlib has it."""
+
 IAM_NONE, IAM_PHYSICAL, IAM_ASHRAE = 0, 1, 2
 _GLASS_N, _GLASS_K, _GLASS_L = 1.526, 4.0, 0.002
 _ASHRAE_B = 0.05
@@ -103,6 +106,50 @@ class SideArrays(NamedTuple):
     inverter_efficiency: Floats
     column: Ints
     weight: Floats
+
+
+@njit(cache=True, nogil=True)
+def hay_davies(dni: float, dhi: float, extra: float, cos_zenith: float) -> tuple[float, float]:
+    """Circumsolar (facing the sun, not yet limited) and isotropic part of an hour. pvlib ``irradiance.haydavies``."""
+    anisotropy = dni / extra
+    circumsolar = dhi * anisotropy / max(cos_zenith, _LEAST_COS_ZENITH)
+    return max(circumsolar, 0.0), max(dhi * (1 - anisotropy), 0.0)
+
+
+@njit(cache=True, nogil=True)
+def split_hours(
+    lit_share: Floats,
+    towards: Floats,
+    extra: Floats,
+    weather: tuple[Floats, Floats, Floats, Floats, Floats],
+    anisotropic: bool,
+    row: Ints,
+    out: Floats,
+) -> int:
+    """Gather the lit hours' sun, sky, air and wind into ``out`` (10, hours); returns their number.
+
+    Rows: east, north, up, beam, circumsolar, isotropic, global, air temperature, wind, 0 for the band. ``weather`` is
+    GHI, DNI, DHI, air temperature and wind. Isotropic sky where not ``anisotropic``, else Hay and Davies.
+    """
+    ghi, dni, dhi, air, wind = weather
+    count = 0
+    for i in range(lit_share.size):
+        if lit_share[i] <= 0:
+            continue
+        circumsolar, isotropic = 0.0, dhi[i]
+        if anisotropic:
+            circumsolar, isotropic = hay_davies(dni[i], dhi[i], extra[i], towards[2, i])
+        row[count] = i
+        out[0, count], out[1, count], out[2, count] = towards[0, i], towards[1, i], towards[2, i]
+        out[3, count] = dni[i]
+        out[4, count] = min(circumsolar, max(extra[i] - dni[i], 0.0))
+        out[5, count] = isotropic
+        out[6, count] = ghi[i]
+        out[7, count] = air[i]
+        out[8, count] = wind[i]
+        out[9, count] = 0.0
+        count += 1
+    return count
 
 
 @njit(cache=True, nogil=True)

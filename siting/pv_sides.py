@@ -11,10 +11,10 @@ import pandas as pd
 
 from layers.contracts import Finding, InputError, Weather
 from siting.pv_options import CellTemperature, PvOptions
-from siting.pv_shading import sky_share, sun_is_free
+from siting.pv_shading import Horizon, sky_share, sun_is_free
 from siting.sun import Sun, sun_of_hours
 from siting.technology_pv import Mounting, PvModule, PvRows, PvVariant
-from siting.transposition import sky_parts
+from siting.transposition import Transposition, sky_parts
 from siting.wind import speed_at_height
 
 Floats = npt.NDArray[np.float64]
@@ -70,48 +70,72 @@ def pv_cell(weather: Weather, options: PvOptions | None = None, *, sun: Sun | No
     _refuse_gaps(weather)
     hours = weather.hours
     ghi, dni, dhi = (hours[name].to_numpy(float) for name in _LIGHT)
-    if sun is None:
-        place = weather.latitude, weather.longitude, weather.altitude_m
-        sun = sun_of_hours(pd.DatetimeIndex(hours.index), *place, by_night=False)
-    row = np.flatnonzero(sun.lit_share > 0)
-    lit_sun = _pick(sun, row)
-    parts = sky_parts(lit_sun, ghi[row], dni[row], dhi[row], chosen.transposition)
-    beam_h, circumsolar_h, ground_h = parts.beam, parts.circumsolar, parts.ground
-    horizon = chosen.horizon(weather.cell_id)
-    if horizon is not None:
-        free = sun_is_free(horizon, lit_sun)
-        beam_h, circumsolar_h = np.where(free, parts.beam, 0.0), np.where(free, parts.circumsolar, 0.0)
-        flat = float(sky_share(horizon, np.zeros(1), np.zeros(1))[0])
-        ground_h = np.where(free, np.maximum(parts.ground - parts.isotropic, 0.0), 0.0) + flat * parts.isotropic
-    clear = np.zeros(row.size)
-    if chosen.subhourly_clipping:
-        month = np.asarray(pd.DatetimeIndex(hours.index).month, dtype=np.int64)[row]
-        clear = _clear_beam(dni[row], month, weather.altitude_m, lit_sun)
+    air = hours["temp_air_c"].to_numpy(float)
     wind = speed_at_height(
         hours["wind_speed_m_per_s"].to_numpy(float), weather.wind_height_m, _WIND_HEIGHT_M, weather.roughness_length_m
     )
-    light = (
-        *lit_sun.vector(),
-        parts.beam,
-        parts.circumsolar,
-        parts.isotropic,
-        parts.band,
-        parts.ground,
-        beam_h,
-        circumsolar_h,
-        ground_h,
-        clear,
-    )
-    total = float(ghi.sum())
-    lit = float(ghi[row].sum())
-    air = hours["temp_air_c"].to_numpy(float)[row]
-    return PvCell(weather.cell_id, len(hours), row, light, air, wind[row], total, total - lit, lit)
+    horizon = chosen.horizon(weather.cell_id)
+    simple = chosen.transposition != "perez" and horizon is None and not chosen.subhourly_clipping
+    if sun is None:
+        place = weather.latitude, weather.longitude, weather.altitude_m
+        sun = sun_of_hours(pd.DatetimeIndex(hours.index), *place, angles=not simple)
+    if simple:
+        row, light, lit_air, lit_wind = _split(sun, (ghi, dni, dhi, air, wind), chosen.transposition)
+    else:
+        row = np.flatnonzero(sun.lit_share > 0)
+        months = np.asarray(pd.DatetimeIndex(hours.index).month, dtype=np.int64)[row]
+        record = _Record(ghi[row], dni[row], dhi[row], months, weather.altitude_m)
+        light = _light(_pick(sun, row), record, horizon, chosen)
+        lit_air, lit_wind = air[row], wind[row]
+    total, lit = float(ghi.sum()), float(light[7].sum())
+    return PvCell(weather.cell_id, len(hours), row, light, lit_air, lit_wind, total, total - lit, lit)
 
 
-def hour_arrays(cell: PvCell, mountings: Sequence[Mounting], options: PvOptions) -> tuple[Floats, ...]:
+@dataclass(frozen=True)
+class _Record:
+    """What the weather has in the lit hours."""
+
+    ghi: Floats
+    dni: Floats
+    dhi: Floats
+    month: npt.NDArray[np.int64]
+    altitude_m: float
+
+
+def _split(
+    sun: Sun, weather: tuple[Floats, Floats, Floats, Floats, Floats], model: Transposition
+) -> tuple[npt.NDArray[np.int64], tuple[Floats, ...], Floats, Floats]:
+    """Lit hours, their light, air temperature and wind in one compiled pass: no skyline, no sub-hourly clipping."""
+    from siting.pv_kernels import split_hours
+
+    row = np.empty(sun.lit_share.size, dtype=np.int64)
+    out = np.empty((10, row.size))
+    ghi, dni, dhi, air, wind = (np.ascontiguousarray(values) for values in weather)
+    plain, anisotropic = (ghi, dni, dhi, air, wind), model == "haydavies"
+    count = split_hours(sun.lit_share, sun.vector(), sun.extra_w_per_m2, plain, anisotropic, row, out)
+    east, north, up, beam, circumsolar, isotropic, ground, air, wind, none = out[:, :count]
+    open_sky = (beam, circumsolar, isotropic, none, ground)
+    return row[:count], (east, north, up, *open_sky, beam, circumsolar, ground, none), air, wind
+
+
+def _light(sun: Sun, record: _Record, horizon: Horizon | None, options: PvOptions) -> tuple[Floats, ...]:
+    """Light of the lit hours for any model, with skyline and clear-sky beam."""
+    parts = sky_parts(sun, record.ghi, record.dni, record.dhi, options.transposition)
+    beam_h, circumsolar_h, ground_h = parts.beam, parts.circumsolar, parts.ground
+    if horizon is not None:
+        free = sun_is_free(horizon, sun)
+        beam_h, circumsolar_h = np.where(free, parts.beam, 0.0), np.where(free, parts.circumsolar, 0.0)
+        flat = float(sky_share(horizon, np.zeros(1), np.zeros(1))[0])
+        ground_h = np.where(free, np.maximum(parts.ground - parts.isotropic, 0.0), 0.0) + flat * parts.isotropic
+    clear = _clear_beam(record, sun) if options.subhourly_clipping else np.zeros_like(record.dni)
+    open_sky = (parts.beam, parts.circumsolar, parts.isotropic, parts.band, parts.ground)
+    return (*sun.vector(), *open_sky, beam_h, circumsolar_h, ground_h, clear)
+
+
+def hour_arrays(cell: PvCell, mountings: Sequence[Mounting], options: PvOptions) -> tuple[npt.NDArray[np.generic], ...]:
     """Arguments of :class:`siting.pv_kernels.HourArrays` for the mountings in use."""
     heating = np.stack([heating_per_light(mounting, cell.wind_m_per_s, options) for mounting in mountings])
-    return (cell.row.astype(np.int64), *cell.light, cell.temp_air_c, heating)
+    return (cell.row, *cell.light, cell.temp_air_c, heating)
 
 
 def heating_per_light(mounting: Mounting, wind_m_per_s: Floats, options: PvOptions) -> Floats:
@@ -280,7 +304,7 @@ def _diode(variant: PvVariant) -> Floats:
     return diode_parameters(variant.module)
 
 
-def _clear_beam(dni: Floats, month: npt.NDArray[np.int64], altitude_m: float, sun: Sun) -> Floats:
+def _clear_beam(record: _Record, sun: Sun) -> Floats:
     """Beam [W/m2] while no cloud is before the sun, in the lit hours.
 
     Ineichen's clear sky scaled to the record: by its share that the beam reaches or stays below in nine of ten hours
@@ -288,6 +312,7 @@ def _clear_beam(dni: Floats, month: npt.NDArray[np.int64], altitude_m: float, su
     """
     from pvlib import atmosphere, clearsky
 
+    dni, month, altitude_m = record.dni, record.month, record.altitude_m
     zenith = np.minimum(sun.zenith_deg, 89.9)
     air_mass = atmosphere.get_absolute_airmass(atmosphere.get_relative_airmass(zenith), atmosphere.alt2pres(altitude_m))
     sky = clearsky.ineichen(zenith, air_mass, _TURBIDITY, altitude_m, sun.extra_w_per_m2)

@@ -10,6 +10,7 @@ hour, in the middle of the sunlit part.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,9 +29,10 @@ _DELTA_T_S = 67.0
 _PRESSURE_HPA = 1010.0
 _TEMPERATURE_C = 12.0
 _REFRACTION_AT_HORIZON_DEG = 0.5667
-# The sun climbs at most 15 degrees an hour, so an hour with sunrise or sunset has its mid-hour sun within 7.5
-# degrees of the horizon; one degree more for refraction.
-_TWILIGHT_DEG = 8.5
+# In half an hour the sun climbs at most 7.5 degrees times the cosine of the latitude; an hour with sunrise or sunset
+# has its mid-hour sun within that of the horizon, and one degree more for refraction.
+_STEEPEST_DEG = 7.5
+_MARGIN_DEG = 1.0
 # Geometric elevation of a sun that refraction shows on the horizon (SPA's formula at 1010 hPa and 10 degC).
 _HORIZON_DEG = -0.573
 
@@ -98,7 +100,7 @@ def sun_of_hours(
     altitude_m: float,
     *,
     clock: SunClock | None = None,
-    by_night: bool = True,
+    angles: bool = True,
 ) -> Sun:
     """Position of the sun for hourly means.
 
@@ -112,8 +114,9 @@ def sun_of_hours(
         Above sea level [m], for the refraction.
     clock : SunClock, optional
         Of the same labels; taken or made by :func:`sun_clock` where not given.
-    by_night : bool
-        Without it hours of deep night get a sun at the nadir, which saves a third of the time.
+    angles : bool
+        Without it zenith and azimuth are NaN: ``towards`` and ``lit_share`` are all that many planes need, and hours
+        of deep night get a sun at the nadir.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def sun_of_hours(
     known = sun_clock(labels) if clock is None else clock
     pressure_hpa = float(alt2pres(altitude_m)) / 100
     refraction = (pressure_hpa / _PRESSURE_HPA * 283.0 / (273.0 + _TEMPERATURE_C), _REFRACTION_AT_HORIZON_DEG)
-    out = np.empty((6, len(labels)))
+    out = np.full((6, len(labels)), np.nan)
     position_of_hours(
         known.hour_angle_deg,
         known.declination_deg,
@@ -147,8 +150,8 @@ def sun_of_hours(
         float(altitude_m),
         refraction,
         _HORIZON_DEG,
-        _TWILIGHT_DEG,
-        by_night,
+        _STEEPEST_DEG * abs(math.cos(math.radians(latitude))) + _MARGIN_DEG,
+        angles,
         out,
     )
     return Sun(90 - out[0], out[1], known.extra_w_per_m2, out[2], out[3:])

@@ -50,10 +50,11 @@ def _seen_from(
 
 
 @njit(cache=True, nogil=True)
-def _refracted(elevation: float, refraction: tuple[float, float]) -> float:
+def _bending(elevation: float, refraction: tuple[float, float]) -> float:
+    """Refraction [degree] at a geometric elevation [degree]."""
     if elevation < -(_SUN_RADIUS_DEG + refraction[1]):
-        return elevation
-    return elevation + refraction[0] * 1.02 / (60 * math.tan((elevation + 10.3 / (elevation + 5.11)) * _RAD))
+        return 0.0
+    return refraction[0] * 1.02 / (60 * math.tan((elevation + 10.3 / (elevation + 5.11)) * _RAD))
 
 
 @njit(cache=True, nogil=True)
@@ -107,12 +108,12 @@ def position_of_hours(
     refraction: tuple[float, float],
     horizon_deg: float,
     twilight_deg: float,
-    by_night: bool,
+    angles: bool,
     out: Floats,
 ) -> None:
     """Fill ``out`` (6, hours): refracted elevation, azimuth, sunlit share, and the unit vector east, north, up.
 
-    Without ``by_night`` hours of deep night get a sun at the nadir.
+    Without ``angles`` the first two are left alone, and hours of deep night get a sun at the nadir.
 
     ``hour_angle`` and ``declination`` [degree] have shape (3, hours): one hour before the middle, the middle, one
     hour after; hour angles run on without a jump within a column. ``middle`` (5, hours): sine and cosine of both in the
@@ -130,9 +131,8 @@ def position_of_hours(
         sin_g, cos_g, sin_xi = middle[0, i], middle[1, i], middle[4, i]
         sin_h, cos_h = sin_g * cos_lon + cos_g * sin_lon, cos_g * cos_lon - sin_g * sin_lon
         sine, across, along = _seen_from(sin_h, cos_h, middle[2, i], middle[3, i], sin_xi, place)
-        if sine < deep and not by_night:
-            out[:, i] = 0.0
-            out[0, i] = -90.0
+        if sine < deep and not angles:
+            out[2, i] = out[3, i] = out[4, i] = 0.0
             out[5, i] = -1.0
             continue
         elevation = math.asin(min(max(sine, -1.0), 1.0)) / _RAD
@@ -145,11 +145,16 @@ def position_of_hours(
             if 0 < lit < 1:
                 sine, across, along = _at(hour_angle, declination, i, centre - 0.5, longitude, sin_xi, place)
                 elevation = math.asin(sine) / _RAD
-        seen = _refracted(elevation, refraction)
-        out[0, i] = seen
-        out[1, i] = (math.atan2(across, along) / _RAD + 180) % 360
+        cosine = math.sqrt(max(1 - sine * sine, 0.0))
+        bending = _bending(elevation, refraction)
+        rise = bending * _RAD
+        # sine and cosine of the bending itself, below 0.02: its powers from the fifth on are below 1e-10
+        sin_rise, cos_rise = rise - rise**3 / 6, 1 - rise * rise / 2 + rise**4 / 24
+        if angles:
+            out[0, i] = elevation + bending
+            out[1, i] = (math.atan2(across, along) / _RAD + 180) % 360
         out[2, i] = lit
-        level = math.cos(seen * _RAD) / max(math.sqrt(across * across + along * along), 1e-300)
+        level = (cosine * cos_rise - sine * sin_rise) / max(math.sqrt(across * across + along * along), 1e-300)
         out[3, i] = -across * level
         out[4, i] = -along * level
-        out[5, i] = math.sin(seen * _RAD)
+        out[5, i] = sine * cos_rise + cosine * sin_rise

@@ -84,8 +84,7 @@ def sky_parts(sun: Sun, ghi: Floats, dni: Floats, dhi: Floats, model: Transposit
     none = np.zeros_like(dhi)
     if model == "haydavies":
         anisotropy = dni / extra
-        cos_zenith = np.cos(np.deg2rad(sun.zenith_deg))
-        circumsolar = np.maximum(dhi * anisotropy / np.maximum(cos_zenith, _LEAST_COS_ZENITH), 0)
+        circumsolar = np.maximum(dhi * anisotropy / np.maximum(sun.vector()[2], _LEAST_COS_ZENITH), 0)
         isotropic, band = np.maximum(dhi * (1 - anisotropy), 0), none
     elif model == "perez":
         circumsolar, isotropic, band = _perez(sun, dni, dhi)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pv_samples import GROUND, SIDES, TABLES, TRACKING, bozhou, days, facing, lone_tracker
 from pvlib.bifacial import infinite_sheds, utils
 
-from siting.pv import PvOptions, pv_yield, sun_of_hours
+from siting.pv import PvOptions, pv_cell, pv_yield, sun_of_hours
 from siting.pv_kernels import block_share, diode_power, ground_beam_share, row_view, shaded_share, tracker_rotation
+from siting.pv_shading import Horizon
 from siting.pv_sides import diode_parameters
 from siting.technology_tables import PvVariant
 
@@ -252,3 +253,25 @@ def test_tracker_rotation_is_that_of_pvlib(zenith: float, azimuth: float, gcr: f
         theirs = pvlib.tracking.singleaxis(zenith, azimuth, 0, 180, limit, bool(backtracking), gcr)["tracker_theta"]
         cosine, sine = tracker_rotation(across, up, gcr, float(np.cos(bound)), float(np.sin(bound)), backtracking)
         assert np.rad2deg(np.arctan2(sine, cosine)) == pytest.approx(float(theirs[0]), abs=1e-5)
+
+
+@pytest.mark.parametrize("model", ["haydavies", "isotropic"])
+def test_the_compiled_split_is_that_of_the_arrays(model: str):
+    """The quick way into a cell and the general one, which a bare skyline takes, give the same light."""
+    quick = pv_cell(WEATHER, PvOptions(transposition=model))
+    around = tuple(np.arange(0.0, 360.0, 30.0).tolist())
+    bare = Horizon(around, (-10.0,) * 12)
+    general = pv_cell(WEATHER, PvOptions(transposition=model, horizons={"": bare}))
+    np.testing.assert_array_equal(quick.row, general.row)
+    for one, other in zip(quick.light, general.light, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(quick.temp_air_c, general.temp_air_c)
+    assert quick.lit_wh_per_m2 == pytest.approx(general.lit_wh_per_m2)
+
+
+def test_a_given_sun_is_taken():
+    place = WEATHER.latitude, WEATHER.longitude, WEATHER.altitude_m
+    sun = sun_of_hours(pd.DatetimeIndex(WEATHER.hours.index), *place)
+    given, own = pv_cell(WEATHER, sun=sun), pv_cell(WEATHER)
+    for one, other in zip(given.light, own.light, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-9)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_samples import year
 
-from siting.sun import sun_clock, sun_of_hours
+from siting.sun import Sun, sun_clock, sun_of_hours
 from siting.sun_kernels import sunlit_part
 
 PLACES = [(33.87, 115.77, 38.0), (30.2, 120.2, 8.0), (52.9, 122.5, 300.0), (18.3, 109.5, 5.0), (38.5, 75.9, 4500.0)]
@@ -122,3 +122,16 @@ def test_the_lit_part_against_a_fine_sum(start: float, middle: float, end: float
     assert share == pytest.approx((line > 0).mean(), abs=2e-4)
     if share > 0.05:
         assert centre == pytest.approx(at[line > 0].mean(), abs=5e-3)
+
+
+def test_the_vector_is_that_of_the_angles():
+    labels = year()
+    sun = sun_of_hours(labels, *PLACES[0])
+    plain = Sun(sun.zenith_deg, sun.azimuth_deg, sun.extra_w_per_m2, sun.lit_share)
+    np.testing.assert_allclose(sun.vector(), plain.vector(), atol=1e-9)
+    quick = sun_of_hours(labels, *PLACES[0], angles=False)
+    np.testing.assert_array_equal(quick.lit_share, sun.lit_share)
+    lit = sun.lit_share > 0
+    np.testing.assert_array_equal(quick.vector()[:, lit], sun.vector()[:, lit])
+    assert np.isnan(quick.zenith_deg).all()
+    assert (quick.vector()[2][~lit] < 0.02).all()
