@@ -68,19 +68,19 @@ def test_plants_on_the_largest_sites_do_not_speak_for_the_score() -> None:
 
 
 def test_trap_large_sites_have_no_advantage_at_random() -> None:
-    """Random plants fall on large sites more often; random places do as well. Over 40 draws of 30 plants on a score
-    that is the size itself, the 95 % interval misses one half about twice, and the mean is one half."""
+    """Random plants fall on large sites more often; random places do as well. Over 25 draws of 30 plants on a score
+    that is the size itself, the 95 % interval misses one half about once, and the mean is one half."""
     table, scores = sites()
     scores = scores.assign(score=table["capacity_mw"] / table["capacity_mw"].max())
     rng = np.random.default_rng(3)
     means, missed = [], 0
-    for _ in range(40):
+    for _ in range(25):
         x, y = LEFT + rng.uniform(0, SIDE, 30), BOTTOM + rng.uniform(0, SIDE, 30)
-        found = row(hindcast(plants_at(x, y), table, scores, REGION, places=4000, draws=400))
+        found = row(hindcast(plants_at(x, y), table, scores, REGION, places=2000, draws=300))
         means.append(found["percentile_mean"])
         missed += not (found["percentile_low"] <= 0.5 <= found["percentile_high"])  # type: ignore[operator]
-    assert np.mean(means) == pytest.approx(0.5, abs=0.04)
-    assert missed <= 8
+    assert np.mean(means) == pytest.approx(0.5, abs=0.05)
+    assert missed <= 6
 
 
 def test_too_few_plants_is_said() -> None:
