@@ -32,6 +32,7 @@ DRAWS = 500
 
 _TIE = 1e12
 """Scores are compared after rounding to 12 decimals, so that sums in another order rank alike."""
+_END = 1e-12
 _BLOCK = 4_000_000
 """Scores held at once: candidates x draws."""
 _TAU_CANDIDATES = 4096
@@ -346,7 +347,8 @@ def _exit(u: Floats, rest: Floats, w: float, site: int, rank: int, first: int, w
     with np.errstate(divide="ignore", invalid="ignore"):
         t = w - ahead_now / gain
     t = np.where((ahead_now == 0) & (gain != 0), w, t)
-    reached = np.isfinite(t) & (t <= 1) & (t >= w) if way > 0 else np.isfinite(t) & (t >= 0) & (t <= w)
+    # sites that only draw level where one weight is all or nothing never come past: there is no weight beyond
+    reached = (t >= w) & (t < 1 - _END) if way > 0 else (t <= w) & (t > _END)
     reached[site] = False
     number = np.flatnonzero(reached)
     overtakes = gain[number] * way > 0  # comes past the site, else falls behind it

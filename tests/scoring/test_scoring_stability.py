@@ -94,16 +94,26 @@ def test_sensitivity_against_a_scan(seed: int) -> None:
             edge = row[f"leaves_{side}_weight"]
             if np.isnan(edge):
                 seen["never"] += 1
-                asked = np.linspace(w[number], end, 25)
+                asked = np.linspace(w[number], abs(end - 1e-7), 25)
                 assert all(stays(row["candidate_id"], number, float(t)) for t in asked)
                 assert row[f"overtaken_{side}_by"] == ""
-            elif 1e-6 < edge < 1 - 1e-6:
+            else:
+                assert 0 < edge < 1
                 seen["edge"] += 1
                 assert stays(row["candidate_id"], number, edge - way * step)
                 assert not stays(row["candidate_id"], number, edge + way * step)
                 asked = np.linspace(w[number], edge - way * step, 9)
                 assert all(stays(row["candidate_id"], number, float(t)) for t in asked)
     assert seen["edge"] > 3
+
+
+def test_sites_that_draw_level_at_the_end_only_do_not_leave() -> None:
+    """Both are best in c0: with all weight on it they are level, and there is no more weight to give."""
+    table = sensitivity(values_of(np.array([[1.0, 0.2], [1.0, 0.5]])), criteria_of(0.5, 0.5), first=1)
+    assert table["candidate_id"].tolist() == ["a001", "a001"]
+    assert table["leaves_above_weight"].isna().all()
+    assert table["leaves_below_weight"].isna().all()
+    assert table["swing"].isna().all()
 
 
 def test_sites_level_with_one_another_keep_their_order_until_a_weight_moves() -> None:
