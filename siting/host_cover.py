@@ -21,8 +21,8 @@ from layers.submask import rasterize_submask
 from siting.co_use import co_use_factors
 from siting.contracts import HostLayer, HostType, LandResult
 from siting.ledger import may_share
-from siting.patches import Covers, CoverSource
-from siting.runs import Floats
+from siting.patches import CoverSource, Strip
+from siting.runs import Floats, Longs
 
 _SHARE_DIGITS = 2
 
@@ -67,36 +67,39 @@ def cover_source(
     ]
     partners = [(mask, factor) for mask, factor in partners if factor < 1]
 
-    def read(row0: int, row1: int) -> Covers:
+    def read(row0: int, row1: int) -> Strip:
         own = np.asarray(rows_of(owned, row0, row1), np.uint16)
-        cover = np.bitwise_count(own)
-        host_cover = cover * shares[0] if not shapes else _weighted(own, shapes, land.frame, row0, row1)
-        if not partners or not cover.any():
-            return cover, host_cover, host_cover
-        left = np.ones(own.shape)
-        for mask, factor in partners:
-            both = np.bitwise_count(own & np.asarray(rows_of(mask, row0, row1), np.uint16))
-            left *= 1 - (1 - factor) * np.divide(both, cover, out=np.zeros(own.shape), where=cover > 0)
-        return cover, host_cover, host_cover * left
+
+        def weights(at: Longs) -> tuple[Floats, Floats]:
+            bits = own.ravel()[at]
+            cover = np.bitwise_count(bits)
+            host_cover = cover * shares[0] if not shapes else _weighted(bits, at, shapes, land.frame, row0, row1)
+            if not partners:
+                return host_cover, host_cover
+            left = np.ones(len(at))
+            for mask, factor in partners:
+                other = np.asarray(rows_of(mask, row0, row1), np.uint16).ravel()[at]
+                left *= 1 - (1 - factor) * np.bitwise_count(bits & other) / cover
+            return host_cover, host_cover * left
+
+        return Strip(np.bitwise_count(own), weights)
 
     return CoverSource((int(owned.shape[0]), int(owned.shape[1])), read, sub_m2)
 
 
 def _weighted(
-    own: npt.NDArray[np.uint16], shapes: Sequence[_ShareShapes], frame: Frame, row0: int, row1: int
+    bits: npt.NDArray[np.uint16], at: Longs, shapes: Sequence[_ShareShapes], frame: Frame, row0: int, row1: int
 ) -> Floats:
-    """Sub-cells of host area: every owned sub-cell with the greatest share that is stated for it."""
-    total = np.zeros(own.shape)
-    at = np.flatnonzero(own)  # host land is a small part of most frames
+    """Sub-cells of host area of covered cells: every owned sub-cell with the greatest share that is stated for it."""
+    total = np.zeros(len(at))
     if not len(at):
         return total
     strip = frame.part(Tile(row0, row1, 0, frame.width))
-    free, weight = own.ravel()[at], np.zeros(len(at))
+    free = bits.copy()
     for one in shapes:
         here = free & one.mask(strip).ravel()[at]
-        weight += one.share * np.bitwise_count(here)
+        total += one.share * np.bitwise_count(here)
         free &= ~here
-    total.ravel()[at] = weight
     return total
 
 

@@ -21,17 +21,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from siting.runs import Floats, Runs, label_runs, strip_runs
+from siting.runs import Floats, Longs, Runs, label_runs, runs_at
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
-Covers = tuple[npt.NDArray[np.uint8], Floats, Floats]
-"""Owned sub-cells, sub-cells of host area, and the same weighted for co-use, of the cells of a strip."""
 
 HALF_COVERED = 8
 """Sub-cells of 16 from which a cell is core."""
 
 STRIP_CELLS = 2_000_000
+_WIDE = 1
 
 _CORNER = math.sqrt(2) - 1
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
@@ -39,11 +38,30 @@ _NEIGHBOURS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1,
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Some rows of a host type. ``cover``: owned sub-cells of every cell. ``weights(at)``: sub-cells of host area, and
+    the same weighted for co-use, of the cells with these numbers (row by row within the strip)."""
+
+    cover: npt.NDArray[np.uint8]
+    weights: Callable[[Longs], tuple[Floats, Floats]]
+
+    @classmethod
+    def of_share(cls, cover: npt.NDArray[np.uint8], share: float) -> Strip:
+        """A strip where one share of the owned land is host."""
+
+        def weights(at: Longs) -> tuple[Floats, Floats]:
+            host = cover.ravel()[at] * share
+            return host, host
+
+        return cls(cover, weights)
+
+
+@dataclass(frozen=True)
 class CoverSource:
-    """Where the cover of a host type is read: ``read(row0, row1)`` gives :data:`Covers` of these rows."""
+    """Where the cover of a host type is read: ``read(row0, row1)`` gives these rows."""
 
     shape: tuple[int, int]
-    read: Callable[[int, int], Covers]
+    read: Callable[[int, int], Strip]
     sub_m2: Floats
     """Area of a sub-cell, one value a row of the frame."""
 
@@ -67,8 +85,10 @@ def covered_runs(source: CoverSource, strip_rows: int | None = None) -> Runs:
     """All covered cells."""
     parts = []
     for row0, row1 in source.strips(strip_rows):
-        cover, host, power = source.read(row0, row1)
-        parts.append(strip_runs(row0, cover > 0, cover, host, power, source.sub_m2))
+        strip = source.read(row0, row1)
+        at = np.flatnonzero(strip.cover)
+        if len(at):
+            parts.append(runs_at(row0, source.shape[1], at, strip.cover.ravel()[at], *strip.weights(at), source.sub_m2))
     return Runs.together(parts, source.sub_m2)
 
 
@@ -86,32 +106,33 @@ def find_patches(source: CoverSource, cells_across: int, gap_cells: float, strip
         Rows worked on at a time. It bounds the memory and never changes a bit.
     """
     halo = reach_rows(cells_across)
-    wide_parts, fringe_parts = [], []
-    narrow = np.zeros(source.shape[0], np.int64)
+    height, width = source.shape
+    parts = []
+    narrow = np.zeros(height, np.int64)
     for row0, row1 in source.strips(strip_rows):
-        top, bottom = max(0, row0 - halo), min(source.shape[0], row1 + halo)
-        covers = source.read(top, bottom)
-        if not covers[0].any():
+        top, bottom = max(0, row0 - halo), min(height, row1 + halo)
+        strip = source.read(top, bottom)
+        if not strip.cover.any():
             continue
-        core = covers[0] >= HALF_COVERED
-        mine = slice(row0 - top, row1 - top)
-        kept = wide_cells(core, cells_across)[mine]
-        core = core[mine]
-        cover, host, power = _part(covers, mine)
-        wide_parts.append(strip_runs(row0, kept, cover, host, power, source.sub_m2))
-        fringe_parts.append(strip_runs(row0, (cover > 0) & ~core, cover, host, power, source.sub_m2))
-        narrow[row0:row1] = np.where(core & ~kept, cover, np.uint8(0)).sum(axis=1, dtype=np.int64)
-    wide, fringe = (Runs.together(parts, source.sub_m2) for parts in (wide_parts, fringe_parts))
-    wide = wide.with_site(label_runs(wide, gap_cells))
-    joined, lost = join_fringe(wide, fringe)
-    rest = {"fringe": float(lost.land_m2.sum()), "too_narrow": float((narrow * source.sub_m2).sum())}
-    return Patches(Runs.together([wide, joined], source.sub_m2), rest)
-
-
-def _part(covers: Covers, rows: slice) -> Covers:
-    cover, host, power = covers
-    chosen = host[rows]
-    return cover[rows], chosen, chosen if power is host else power[rows]
+        core = strip.cover >= HALF_COVERED
+        wide = wide_cells(core, cells_across)
+        mine = slice((row0 - top) * width, (row1 - top) * width)
+        cover = strip.cover.ravel()
+        at = np.flatnonzero(cover[mine]) + mine.start
+        core_at, wide_at, cover_at = core.ravel()[at], wide.ravel()[at], cover[at]
+        lost = core_at & ~wide_at
+        narrow[top:bottom] += np.bincount(at[lost] // width, cover_at[lost], minlength=bottom - top).astype(np.int64)
+        keeps = ~lost
+        kept = at[keeps]
+        host, power = strip.weights(kept)
+        kind = wide_at[keeps].astype(np.uint8)
+        parts.append(runs_at(top, width, kept, cover_at[keeps], host, power, source.sub_m2, kind))
+    found = Runs.together(parts, source.sub_m2)
+    wide_runs, fringe = found.take(found.site == _WIDE), found.take(found.site != _WIDE)
+    wide_runs = wide_runs.with_site(label_runs(wide_runs, gap_cells))
+    joined, left = join_fringe(wide_runs, fringe)
+    rest = {"fringe": float(left.land_m2.sum()), "too_narrow": float((narrow * source.sub_m2).sum())}
+    return Patches(Runs.together([wide_runs, joined], source.sub_m2), rest)
 
 
 def reach_rows(cells_across: int) -> int:

@@ -143,29 +143,51 @@ class Runs:
         return np.where(hit, at, -1)
 
 
-def strip_runs(
-    row0: int, inside: Bools, cover: npt.NDArray[np.uint8], host: Floats, power: Floats, sub_m2: Floats
+def runs_at(
+    row0: int,
+    width: int,
+    at: Longs,
+    cover: npt.NDArray[np.uint8],
+    host: Floats,
+    power: Floats,
+    sub_m2: Floats,
+    kind: npt.NDArray[np.uint8] | None = None,
 ) -> Runs:
-    """Runs of the cells of a strip that are ``inside``; all arrays have the strip's shape."""
-    height, width = inside.shape
-    if not inside.any():
+    """Runs of some cells of a strip.
+
+    Parameters
+    ----------
+    row0, width : int
+        First row of the strip, and columns of the frame.
+    at : array of int64
+        The cells as numbers within the strip, row by row, ascending.
+    cover, host, power : array
+        Of these cells; ``power`` may be ``host`` itself.
+    sub_m2 : array
+        Area of a sub-cell, one value a row of the frame.
+    kind : array of uint8, optional
+        Runs break where it changes; it becomes their ``site``.
+    """
+    if not len(at):
         return Runs.none(sub_m2)
-    weights = (cover, host) if power is host else (cover, host, power)
-    joins = np.zeros((height, width + 1), bool)
-    np.logical_and(inside[:, 1:], inside[:, :-1], out=joins[:, 1:-1])
-    for values in weights:
-        joins[:, 1:-1] &= values[:, 1:] == values[:, :-1]
-    row, col = np.nonzero(inside & ~joins[:, :-1])
-    end = np.nonzero(inside & ~joins[:, 1:])[1]
-    chosen = host[row, col].astype(np.float64)
+    breaks = np.diff(at) != 1
+    for values in (cover, host) if power is host else (cover, host, power):
+        breaks |= values[1:] != values[:-1]
+    if kind is not None:
+        breaks |= kind[1:] != kind[:-1]
+    breaks |= at[1:] % width == 0
+    first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    length = np.diff(np.append(first, len(at)))
+    row, col = np.divmod(at[first], width)
+    chosen = host[first]
     return Runs(
         (row + row0).astype(np.int32),
         col.astype(np.int32),
-        (end - col + 1).astype(np.int32),
-        cover[row, col],
+        length.astype(np.int32),
+        cover[first],
         chosen,
-        chosen if power is host else power[row, col].astype(np.float64),
-        np.full(len(row), -1, np.int32),
+        chosen if power is host else power[first],
+        np.full(len(first), -1, np.int32) if kind is None else kind[first].astype(np.int32),
         sub_m2,
     )
 

@@ -50,7 +50,10 @@ def _outline(runs: Runs, frame: Frame) -> shapely.Geometry:
     left, top = frame.part_origin(row0, col0)
     transform = Affine(frame.resolution_m, 0, left, 0, -frame.resolution_m, top)
     found = features.shapes(raster, mask=raster > 0, connectivity=4, transform=transform)
-    return shapely.union_all([shapely.geometry.shape(shape) for shape, _ in found])
+    parts = [shapely.geometry.shape(shape) for shape, _ in found]
+    # parts meet at corners at most, so that they are a multipolygon as they stand
+    whole = parts[0] if len(parts) == 1 else shapely.multipolygons(parts)
+    return whole if whole.is_valid else shapely.union_all(parts)
 
 
 def block_outlines(runs: Runs, frame: Frame) -> Shapes:
@@ -71,7 +74,7 @@ def block_outlines(runs: Runs, frame: Frame) -> Shapes:
     site, south, west = site[drawn], north[drawn] * side, east[drawn] * side
     boxes = np.asarray(shapely.box(west, south, west + side, south + side), dtype=object)
     starts = np.searchsorted(site, np.arange(1, runs.count))
-    return np.array([shapely.union_all(part) for part in np.split(boxes, starts)], dtype=object)
+    return np.array([shapely.coverage_union_all(part) for part in np.split(boxes, starts)], dtype=object)
 
 
 def centre_cells(runs: Runs) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -53,6 +53,8 @@ class Settings:
     co_use: Sequence[tuple[str, str]]
     prevailing_from_deg: float | None
     strip_rows: int | None
+    borders: Longs
+    """Where districts change along the rows, see :func:`_borders`."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def delineate_sites(
     district are the same; neither depends on other sites.
     """
     known = load_technology_tables() if tables is None else tables
-    settings = Settings(study_code, block_km, known, co_use, prevailing_from_deg, strip_rows)
+    settings = Settings(study_code, block_km, known, co_use, prevailing_from_deg, strip_rows, _borders(region))
     sub_m2 = region.cell_area_m2 / SUBCELLS
     parts: list[gpd.GeoDataFrame] = []
     positions: list[pd.DataFrame] = []
@@ -165,7 +167,7 @@ def _roof_sites(host: HostType, source: CoverSource, region: Region, settings: S
     frame = region.frame
     runs = covered_runs(source, settings.strip_rows)
     block = settings.block_km * 1000
-    runs = _split_at_districts(runs, region) if len(region.districts) > 1 else runs
+    runs = _split_at_districts(runs, region, settings.borders) if len(region.districts) > 1 else runs
     runs = _split_at_blocks(runs, frame, block)
     _, site = unique_rows(*_blocks(runs, frame, block), _district(region, runs))
     return _finished(runs.with_site(site), host, {}, frame, None)
@@ -304,26 +306,30 @@ def _district(region: Region, runs: Runs) -> Longs:
     return index
 
 
-def _main_district(runs: Runs, region: Region) -> Longs:
+def _main_district(runs: Runs, region: Region, borders: Longs) -> Longs:
     """District number from 1 with the largest share of each site; the first one at a tie."""
     number = len(region.districts)
     if number == 1:
         return np.ones(runs.count, np.int64)
-    pieces = _split_at_districts(runs, region)
+    pieces = _split_at_districts(runs, region, borders)
     key = pieces.site.astype(np.int64) * number + _district(region, pieces) - 1
     area = np.bincount(key, pieces.land_m2, minlength=runs.count * number).reshape(runs.count, number)
     return np.asarray(np.argmax(area, axis=1) + 1, np.int64)
 
 
-def _split_at_districts(runs: Runs, region: Region) -> Runs:
-    """Runs whose cells lie in one district; only those that cross a border are cut, into cells."""
-    index = region.district_index
+def _borders(region: Region) -> Longs:
+    """Cells whose western neighbour lies in another district, as numbers row by row over the frame."""
     width = region.frame.width
-    edges = []
-    for row0, strip in strips_of(index, _STRIP_ROWS):
+    found = []
+    for row0, strip in strips_of(region.district_index, _STRIP_ROWS):
         row, col = np.nonzero(strip[:, 1:] != strip[:, :-1])
-        edges.append((row.astype(np.int64) + row0) * width + col + 1)
-    changes = np.concatenate(edges)
+        found.append((row.astype(np.int64) + row0) * width + col + 1)
+    return np.concatenate(found)
+
+
+def _split_at_districts(runs: Runs, region: Region, changes: Longs) -> Runs:
+    """Runs whose cells lie in one district; only those that cross a border are cut, into cells."""
+    index, width = region.district_index, region.frame.width
     first = runs.row.astype(np.int64) * width + runs.col
     crossing = np.searchsorted(changes, first + 1) < np.searchsorted(changes, first + runs.length)
     crossing |= index[runs.row, runs.col] == 0
@@ -336,7 +342,7 @@ def _candidates(
     """Candidates of one host type; ``lon`` and ``lat`` follow in :func:`_together`."""
     frame, districts, runs = region.frame, region.districts, made.runs
     area_m2 = runs.total(runs.host_m2)
-    district = _main_district(runs, region)
+    district = _main_district(runs, region, settings.borders)
     codes = districts["district_code"].to_numpy(object)[district - 1]
     if made.turbines is None:
         capacity = runs.total(runs.power_m2) / _M2_PER_KM2 * host.usable_share * host.density_mw_per_km2

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siting.patches import CoverSource, covered_runs, find_patches
-from siting.runs import Runs, label_runs, near_pairs, strip_runs
+from siting.patches import CoverSource, Strip, covered_runs, find_patches
+from siting.runs import Runs, label_runs, near_pairs, runs_at
 from siting.site_cuts import Lattice, cut_large
 
 HERE = Lattice(0, 0)
@@ -18,7 +18,10 @@ HERE = Lattice(0, 0)
 def runs_of(cover: np.ndarray) -> Runs:
     cover = (cover * 16 if cover.dtype == bool else cover).astype(np.uint8)
     host = cover.astype(float)
-    return strip_runs(0, cover > 0, cover, host, host, np.full(len(cover), 1 / 16))
+    at = np.flatnonzero(cover)
+    return runs_at(
+        0, cover.shape[1], at, cover.ravel()[at], host.ravel()[at], host.ravel()[at], np.full(len(cover), 1 / 16)
+    )
 
 
 def sites_of(core: np.ndarray, gap: float = 0) -> Runs:
@@ -143,9 +146,7 @@ def test_trap_block_dependent_contiguity(seed, rows, across, gap) -> None:
     rng = np.random.default_rng(seed)
     smooth = ndimage.uniform_filter(rng.random((60, 40)), 5)
     cover = np.clip((smooth - 0.45) * 120, 0, 16).astype(np.uint8)
-    host = cover * 0.3
-    read = lambda a, b: (cover[a:b], host[a:b], host[a:b])  # noqa: E731
-    source = CoverSource(cover.shape, read, np.linspace(50, 60, 60))
+    source = CoverSource(cover.shape, lambda a, b: Strip.of_share(cover[a:b], 0.3), np.linspace(50, 60, 60))
     whole, parts = (find_patches(source, across, gap, n) for n in (1000, rows))
     for name in ("row", "col", "length", "cover", "host", "site"):
         assert np.array_equal(getattr(whole.runs, name), getattr(parts.runs, name)), name

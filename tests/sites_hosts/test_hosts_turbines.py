@@ -16,7 +16,7 @@ from layers.contracts import InputError
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from layers.submask import rasterize_submask, setback_geometries
-from siting.patches import CoverSource, find_patches
+from siting.patches import CoverSource, Strip, find_patches
 from siting.runs import Runs
 from siting.turbine_layout import (
     Spacing,
@@ -33,10 +33,8 @@ X, Y = 500_000.0, 3_700_000.0  # a multiple of both spacings
 
 
 def patches_of(frame: Frame, mask) -> Runs:
-    def read(a: int, b: int):
-        cover = np.bitwise_count(mask[a:b])
-        host = cover.astype(float)
-        return cover, host, host
+    def read(a: int, b: int) -> Strip:
+        return Strip.of_share(np.bitwise_count(mask[a:b]), 1.0)
 
     return find_patches(CoverSource(frame.shape, read, np.full(frame.height, frame.resolution_m**2 / 16)), 1, 0.0).runs
 

@@ -19,7 +19,7 @@ from siting.host_types import load_host_types
 from siting.land import evaluate_land
 from siting.rank_stability import rank_stability
 from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.runs import Runs, strip_runs
+from siting.runs import Runs, runs_at
 from siting.score import check_criteria, score_candidates
 from siting.site_labels import numbered_names, stable_ids
 from siting.site_outlines import cell_outlines, inner_points
@@ -210,7 +210,9 @@ def test_names_count_by_size_within_a_place() -> None:
 def cells_of(drawn: np.ndarray) -> Runs:
     """All cells of a drawing with their cover, as one site, on the sample region's frame."""
     cover, host = drawn.astype(np.uint8), drawn.astype(float)
-    runs = strip_runs(0, cover > 0, cover, host, host, np.full(200, 900 / 16))
+    at = np.flatnonzero(cover)
+    host = host.ravel()[at]
+    runs = runs_at(0, cover.shape[1], at, cover.ravel()[at], host, host, np.full(200, 900 / 16))
     return runs.with_site(np.zeros(len(runs), np.int64))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from siting.patches import join_fringe, unique_rows, wide_cells
-from siting.runs import Runs, label_runs, strip_runs
+from siting.runs import Runs, label_runs, runs_at
 
 
 def drawing(*lines: str) -> np.ndarray:
@@ -19,7 +19,9 @@ def drawing(*lines: str) -> np.ndarray:
 def runs_of(cover: np.ndarray, inside: np.ndarray | None = None) -> Runs:
     cover = (cover * 16 if cover.dtype == bool else cover).astype(np.uint8)
     host = cover.astype(float)
-    return strip_runs(0, cover > 0 if inside is None else inside, cover, host, host, np.full(len(cover), 1 / 16))
+    at = np.flatnonzero(cover if inside is None else inside)
+    host = host.ravel()[at]
+    return runs_at(0, cover.shape[1], at, cover.ravel()[at], host, host, np.full(len(cover), 1 / 16))
 
 
 def labelled(runs: Runs, gap: float = 0) -> Runs:
