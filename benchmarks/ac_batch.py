@@ -111,7 +111,7 @@ def pandapower_seconds(case, factor, ours) -> float:
 
     from grid.model.pandapower_export import to_pandapower
 
-    net = to_pandapower(case)
+    net = to_pandapower(case).net
     pp.runpp(net, init="results", calculate_voltage_angles=True, check_connectivity=False)
     p, q = net.load["p_mw"].to_numpy(copy=True), net.load["q_mvar"].to_numpy(copy=True)
     total = 0.0

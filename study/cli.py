@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from study import cli_fetch, cli_hindcast, cli_rules
+from study import cli_fetch, cli_hindcast, cli_loadflow, cli_rules
 
 app = typer.Typer(
     name="fengguang",
@@ -234,6 +234,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 cli_fetch.register(app)
 cli_rules.register(app)
 cli_hindcast.register(app)
+cli_loadflow.register(app)
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,8 @@ FORMATS = {
     "bpa": "PSD-BPA network data, .dat",
     "pandapower": "pandapower JSON, .json",
     "tables": "folder of CSV files or GeoPackage, .gpkg",
+    "rts_gmlc": "RTS-GMLC source data, a folder with bus.csv and branch.csv",
+    "pypsa": "PyPSA network, a folder of CSV files with buses.csv",
     "cgmes": "CGMES profiles, a .zip or a folder of .xml",
     "ucte": "UCTE-DEF, .uct",
 }
@@ -54,12 +56,19 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         if any(path.glob("*.xml")):
             return "cgmes"
-        return "tables" if (path / "buses.csv").is_file() else ""
+        if (path / "bus.csv").is_file() and (path / "branch.csv").is_file():
+            return "rts_gmlc"
+        return _of_buses_csv(path / "buses.csv") if (path / "buses.csv").is_file() else ""
     if not path.is_file():
         return ""
     by_name = {".m": "matpower", ".mat": "matpower", ".raw": "psse", ".dat": "bpa", ".json": "pandapower",
                ".gpkg": "tables", ".uct": "ucte", ".zip": "cgmes", ".xml": "cgmes"}  # fmt: skip
     return by_name.get(path.suffix.lower()) or _by_content(path)
+
+
+def _of_buses_csv(path: Path) -> str:
+    with path.open("rb") as stream:
+        return "pypsa" if b"v_nom" in stream.readline() else "tables"
 
 
 def _by_content(path: Path) -> str:
@@ -93,6 +102,14 @@ def _reader(name: str) -> Reader:
         from grid.readers.tables import read_network_tables
 
         return read_network_tables
+    if name == "rts_gmlc":
+        from grid.readers.rts_gmlc import read_rts_gmlc
+
+        return read_rts_gmlc
+    if name == "pypsa":
+        from grid.readers.pypsa_csv import read_pypsa_csv
+
+        return read_pypsa_csv
     from grid.readers.converted import read_cgmes, read_ucte
 
     return read_ucte if name == "ucte" else read_cgmes
