@@ -126,7 +126,18 @@ def generate_land(
     _add_red_lines(cover, people, rivers, seed, profile)
     _add_basic_farmland(cover, people, seed, profile)
     report("land", 1.0)
-    return tuple(VectorLayer(id_, cover.features(id_), Origin.GENERATED) for id_ in COVER + OVERLAYS)
+    return tuple(VectorLayer(id_, _off_lattice(cover.features(id_)), Origin.GENERATED) for id_ in COVER + OVERLAYS)
+
+
+def _off_lattice(features: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The same coordinates without a precision grid.
+
+    Shapely rounds every later buffer of a geometry on a grid to that grid, and files and pickles do not keep it: a
+    setback drawn now and one drawn from the cache would differ in single sub-cells.
+    """
+    return features.set_geometry(
+        gpd.GeoSeries(shapely.set_precision(features.geometry.to_numpy(), 0.0), index=features.index, crs=features.crs)
+    )
 
 
 def _check(districts: gpd.GeoDataFrame) -> None:
