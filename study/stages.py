@@ -21,6 +21,8 @@ from study.study_file import Study, resolve_path
 from study.weather import needs_region, region_sources, weather_cells
 
 _WGS84 = "EPSG:4326"
+_LARGE_FRAME_CELLS = 60_000_000
+"""Beyond this rasters are read by the strip when they are needed, not held (4 bytes a cell)."""
 _LAYERS = ("layers",)
 _GROUND = ("layers", "siting/derived_layers.py", "siting/terrain.py", "siting/terrain_kernels.py")
 _SITING = ("layers", "siting")
@@ -143,8 +145,11 @@ def compute_ground(results: Results) -> Ground:
         card = study.card(entry.source, where=entry.where)
         if entry.kind == "raster":
             from layers.raster import read_raster
+            from layers.raster_windows import open_raster
 
-            rasters.append(replace(read_raster(card, region.frame, log=results.log), id=name))
+            large = region.frame.height * region.frame.width > _LARGE_FRAME_CELLS
+            read = open_raster if large else read_raster
+            rasters.append(replace(read(card, region.frame, log=results.log), id=name))
         elif entry.kind != "vector":
             from siting.derived_layers import derived_raster
 
