@@ -16,13 +16,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from siting.technology_wind import Turbine, WakeRow, load_wakes
 from siting.wind_curves import REFERENCE_DENSITY_KG_PER_M3, PowerCurve, power_from_speed
+
+if TYPE_CHECKING:
+    from scipy.interpolate import RegularGridInterpolator
 
 Floats = npt.NDArray[np.float64]
 WakeModel = Literal["jensen", "gauss"]
@@ -178,19 +182,25 @@ def wake_loss_by_density(
     Linear in density and in the logarithm of the number; beyond the table its last row holds. A single turbine, or a
     density of zero, loses nothing.
     """
+    table = _wake_table(load_wakes() if rows is None else tuple(rows))
+    density, count = (np.atleast_1d(np.asarray(values, float)) for values in (density_mw_per_km2, turbines))
+    most_dense, most = float(table.grid[0][-1]), float(np.exp(table.grid[1][-1]))
+    points = np.column_stack([np.clip(density, 0, most_dense), np.log(np.clip(count, 1, most))])
+    points[:, 1] = np.minimum(points[:, 1], table.grid[1][-1])
+    return np.asarray(table(points), float)
+
+
+@lru_cache(maxsize=4)
+def _wake_table(rows: tuple[WakeRow, ...]) -> RegularGridInterpolator:
+    """Loss over density and logarithm of the number of turbines, zero on both edges."""
     from scipy.interpolate import RegularGridInterpolator
 
-    table = load_wakes() if rows is None else tuple(rows)
-    densities = np.array(sorted({row.density_mw_per_km2 for row in table}))
-    counts = np.array(sorted({row.turbines for row in table}))
-    loss = {(row.density_mw_per_km2, row.turbines): row.wake_loss_percent / 100 for row in table}
-    grid = np.array([[loss[d, n] for n in counts] for d in densities])
-    axes = (np.concatenate([[0.0], densities]), np.log(np.concatenate([[1.0], counts[counts > 1]])))
-    values = np.zeros((axes[0].size, axes[1].size))
-    values[1:, 1:] = grid[:, counts > 1]
-    wanted_density = np.clip(np.atleast_1d(np.asarray(density_mw_per_km2, float)), 0, densities[-1])
-    wanted_count = np.log(np.clip(np.atleast_1d(np.asarray(turbines, float)), 1, counts[-1]))
-    return np.asarray(RegularGridInterpolator(axes, values)(np.column_stack([wanted_density, wanted_count])), float)
+    densities = sorted({row.density_mw_per_km2 for row in rows})
+    counts = sorted({row.turbines for row in rows} - {1.0})
+    loss = {(row.density_mw_per_km2, row.turbines): row.wake_loss_percent / 100 for row in rows}
+    values = np.zeros((len(densities) + 1, len(counts) + 1))
+    values[1:, 1:] = [[loss[d, n] for n in counts] for d in densities]
+    return RegularGridInterpolator((np.array([0.0, *densities]), np.log(np.array([1.0, *counts]))), values)
 
 
 def _require_apart(x: Floats, y: Floats, least_m: float) -> None:

@@ -54,8 +54,8 @@ def check_weather(weather: Weather) -> list[Finding]:
     if any(stamp.utcoffset() != CHINA_STANDARD_TIME.utcoffset(None) for stamp in (index[:1].union(index[-1:]))):
         text = "The hours are not in China's standard time."
         found.append(weather_finding(weather, "zone", "index", str(index.tz), text, "Use UTC+08:00."))
-    steps = np.diff(index.to_numpy())
-    if len(index) not in _HOURS_OF_A_YEAR or not bool((steps == np.timedelta64(1, "h")).all()):
+    steps = np.diff(index.as_unit("s").astype("int64"))
+    if len(index) not in _HOURS_OF_A_YEAR or not bool((steps == 3600).all()):
         text = f"{len(index)} rows that are not one year of whole hours without gap."
         found.append(weather_finding(weather, "hours", "index", str(len(index)), text, "Give 8760 hours."))
     for name in WEATHER_HOURS.columns:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from layers.contracts import Finding
 from study.run import Run
 
 
@@ -26,7 +27,13 @@ def summary(run: Run) -> str:
         f"  grid   {accepted:,.0f} MW accepted by AC load flow: {_verdicts(judged.verdicts)}",
     ]
     lines += [_case_line(row) for row in flow.load_flow.to_dict("records")]
+    lines += [f"  alarm  {finding.message} {finding.remedy}" for finding in _yield_alarms(run)]
     return "\n".join(lines)
+
+
+def _yield_alarms(run: Run) -> list[Finding]:
+    """Implausible yields: they do not stop a run, but nobody should miss them."""
+    return [f for f in run.results.stage_findings() if f.severity == "warning" and f.rule.startswith("yield.")]
 
 
 def _case_line(row: dict[str, Any]) -> str:
