@@ -5,7 +5,7 @@ Three chains, each driven by correlated Gaussian noise that weather cells of one
 * sun: daily clearness (first-order autoregression, Beta distributed) x hourly cloud noise x clear sky, then scaled
   so that every month's GHI and DHI are the normals' to the last digit;
 * temperature: smooth year + day-to-day deviation + daily swing, monthly mean and mean daily range as the normals;
-* wind: Weibull speeds with a daily cycle, monthly mean as the normals.
+* wind: Weibull speeds with a daily cycle, monthly mean as the normals; directions about the monsoon's of the month.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from layers.generated.shapes import Floats, generator
 _CLEAN_TURBIDITY = 2.0
 _SUB_HOURS = 6
 _WIND_HEIGHT_M = 10.0
+_MONSOON = Path(__file__).parents[1] / "weather_monsoon.csv"
 
 NORMALS = (
     "month",
@@ -101,6 +103,7 @@ def generate_weather(
             "temp_air_c": _temperature(months, month, clearness, sunrise, noise, figures),
             "wind_speed_m_per_s": _wind(months, month, noise, figures),
             "pressure_pa": np.full(8760, _pressure(altitude_m)),
+            "wind_from_degree": _direction(noise, figures),
         },
         index=hours,
     )
@@ -402,6 +405,23 @@ def _wind(months: pd.DataFrame, month: npt.NDArray[np.int64], noise: _Noise, fig
         own = month == m
         speed[own] *= wanted[m] / speed[own].mean()
     return np.asarray(speed)
+
+
+def _direction(noise: _Noise, figures: WeatherProfile) -> Floats:
+    """Where the wind of each hour comes from [degree], 0 to 360.
+
+    A steady wind of the month's direction, of length ``s / sqrt(1 - s^2)`` with the steadiness ``s`` (0: from
+    everywhere alike, 1: from one side), plus a circular Gaussian wind that persists like the speed.
+    """
+    table = pd.read_csv(_MONSOON).sort_values("month")
+    day = (np.arange(8760) + 0.5) / 24
+    angle, steady = np.radians(table["from_degree"].to_numpy(float)), table["steadiness"].to_numpy(float)
+    length = steady / np.sqrt(1 - steady**2)
+    hats = _month_hats(day)  # straight lines between mid-months, as vectors: no jump at north
+    north, east = hats @ (length * np.cos(angle)), hats @ (length * np.sin(angle))
+    north = north + noise("wind north", 8760, figures.wind_persistence) / np.sqrt(2)
+    east = east + noise("wind east", 8760, figures.wind_persistence) / np.sqrt(2)
+    return np.asarray(np.degrees(np.arctan2(east, north)) % 360.0)
 
 
 def _inner_shape(k: float, cycle: Floats) -> float:
