@@ -100,8 +100,9 @@ def pv_yield_of(cell: PvCell, variants: Sequence[PvVariant], options: PvOptions 
     power = np.zeros((len(variants), cell.count))
     energy = run_sides(cell, sides, chosen, power)
     horizon = chosen.horizon(cell.cell_id) is not None
-    sums = np.zeros((len(variants), energy.shape[1]))
-    np.add.at(sums, sides.variant, sides.share[:, None] * energy)
+    weighted = sides.share[:, None] * energy
+    first = np.flatnonzero(np.diff(sides.variant, prepend=-1))  # the sides of a variant stand together
+    sums = np.add.reduceat(weighted, first, axis=0) if first.size else weighted
     stages = tuple(_stages(v, cell, sums[k], horizon) for k, v in enumerate(variants))
     lit = cell.lit_wh_per_m2
     ground = tuple(

@@ -200,7 +200,9 @@ def reflection(cos_aoi: float, model: int) -> float:
         along = (inside - _GLASS_N * cos_aoi) / (inside + _GLASS_N * cos_aoi)
         normal = 1 - ((1 - _GLASS_N) / (1 + _GLASS_N)) ** 2
         through = (1 - 0.5 * (across * across + along * along)) / normal
-        return through * math.exp(-_GLASS_K * _GLASS_L * (1 / inside - 1))
+        # exp of the way through the glass: its exponent lies in -0.0026..0, a cubic is exact to 2e-12
+        way = -_GLASS_K * _GLASS_L * (1 / inside - 1)
+        return through * (1 + way * (1 + way * (0.5 + way / 6)))
     if model == IAM_ASHRAE:
         return max(1 - _ASHRAE_B * (1 / cos_aoi - 1), 0.0)
     return 1.0
@@ -276,9 +278,9 @@ def inverter_power(into: float, efficiency: float) -> float:
     """AC per AC rating from DC per AC rating. pvlib ``inverter.pvwatts`` with ``pdc0 = 1 / efficiency``."""
     if into <= 0:
         return 0.0
-    load = into * efficiency
-    eta = efficiency / 0.9637 * (-0.0162 * load - 0.0059 / load + 0.9858)
-    return min(max(eta * into, 0.0), 1.0)
+    # eta * into with eta = efficiency / 0.9637 (-0.0162 load - 0.0059 / load + 0.9858) and load = into * efficiency
+    power = efficiency / 0.9637 * (into * (0.9858 - 0.0162 * into * efficiency) - 0.0059 / efficiency)
+    return min(max(power, 0.0), 1.0)
 
 
 @njit(cache=True, nogil=True)

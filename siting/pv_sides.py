@@ -108,14 +108,14 @@ def _split(
     """Lit hours, their light, air temperature and wind in one compiled pass: no skyline, no sub-hourly clipping."""
     from siting.pv_kernels import split_hours
 
-    row = np.empty(sun.lit_share.size, dtype=np.int64)
+    row = np.empty(np.count_nonzero(sun.lit_share > 0), dtype=np.int64)
     out = np.empty((10, row.size))
     ghi, dni, dhi, air, wind = (np.ascontiguousarray(values) for values in weather)
     plain, anisotropic = (ghi, dni, dhi, air, wind), model == "haydavies"
-    count = split_hours(sun.lit_share, sun.vector(), sun.extra_w_per_m2, plain, anisotropic, row, out)
-    east, north, up, beam, circumsolar, isotropic, ground, air, wind, none = out[:, :count]
+    split_hours(sun.lit_share, sun.vector(), sun.extra_w_per_m2, plain, anisotropic, row, out)
+    east, north, up, beam, circumsolar, isotropic, ground, air, wind, none = out
     open_sky = (beam, circumsolar, isotropic, none, ground)
-    return row[:count], (east, north, up, *open_sky, beam, circumsolar, ground, none), air, wind
+    return row, (east, north, up, *open_sky, beam, circumsolar, ground, none), air, wind
 
 
 def _light(sun: Sun, record: _Record, horizon: Horizon | None, options: PvOptions) -> tuple[Floats, ...]:
