@@ -50,7 +50,7 @@ class Strip:
         """A strip where one share of the owned land is host."""
 
         def weights(at: Longs) -> tuple[Floats, Floats]:
-            host = cover.ravel()[at] * share
+            host = np.asarray(cover.ravel()[at] * share, np.float64)
             return host, host
 
         return cls(cover, weights)

@@ -248,8 +248,8 @@ class SitesEntry(Closed):
     slope: str = ""
     """Raster layer of slopes in degrees."""
     prevailing_wind_from_deg: Annotated[float, Field(ge=0, le=360)] | None = None
-    """Where the prevailing wind comes from, clockwise from north; rows of turbines stand across it.
-    Empty: siting/technologies/turbine_spacing.csv."""
+    """Where the prevailing wind comes from, clockwise from north; rows of turbines stand across it. Empty: from the
+    weather's directions, or where it has none from siting/technologies/turbine_spacing.csv."""
 
 
 class CriterionEntry(Closed):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from study.pipeline import Results
 
 _WGS84 = "EPSG:4326"
+_AXIS_STEP_DEG = 15.0
 
 
 def host_specs(file: StudyFile) -> tuple[HostSpec, ...]:
@@ -93,8 +94,30 @@ def compute_sites(results: Results) -> Sites:
         study_code=file.study.code,
         layers=all_vectors(results) if _shares_differ(entries) else (),
         co_use=file.land.co_use,
-        prevailing_from_deg=file.sites.prevailing_wind_from_deg,
+        prevailing_from_deg=_prevailing(results),
     )
+
+
+def _prevailing(results: Results) -> float | None:
+    """Where the prevailing wind comes from: the study's word, else the axis of the energy of all weather cells' winds,
+    to 15 degrees so that next year's weather leaves the turbines where they are; None where nothing tells."""
+    from siting.turbine_layout import prevailing_from
+
+    file = results.study.file
+    if file.sites.prevailing_wind_from_deg is not None:
+        return file.sites.prevailing_wind_from_deg
+    kinds = {host.host_type: host.kind for host in host_types(file)}
+    if not any(kinds.get(entry.host_type) == "wind" for entry in file.hosts):
+        return None
+    hours = [cell.hours for cell in results.get("weather") if "wind_from_degree" in cell.hours.columns]
+    if not hours:
+        return None
+    speed, direction = (
+        np.concatenate([table[name].to_numpy(float) for table in hours])
+        for name in ("wind_speed_m_per_s", "wind_from_degree")
+    )
+    axis = prevailing_from(speed, direction)
+    return None if np.isnan(axis) else round(axis / _AXIS_STEP_DEG) * _AXIS_STEP_DEG % 180.0
 
 
 def _shares_differ(entries: tuple[HostLayer, ...]) -> bool:

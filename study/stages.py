@@ -437,7 +437,7 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, compute_land),
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
-    Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land"), _SITING,
+    Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land", "weather"), _SITING,
           lambda s: [s.file.study.code, s.file.pv.variants, s.file.sites.prevailing_wind_from_deg,
                      _slice("land", "hosts")(s)], _no_sources, sites.compute_sites),
     Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind", "pv"),

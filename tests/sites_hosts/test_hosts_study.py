@@ -134,3 +134,19 @@ def test_turbines_are_a_layer_of_the_geopackage(tmp_path) -> None:
     assert back["turbine_id"].tolist() == ["TT-WP-1-001"]
     assert np.allclose([back.geometry.x[0], back.geometry.y[0]], [116.2, 33.5])
     assert pyogrio.list_layers(path)[:, 0].tolist() == ["turbines"]
+
+
+def test_prevailing_wind_is_the_studys_word_or_the_weathers_axis(study, results, tmp_path) -> None:
+    assert study_sites._prevailing(results) == 30.0
+    silent = samples.changed(study, {"sites.prevailing_wind_from_deg": None})
+    other = Results(silent, STAGES, Cache(tmp_path))
+    axis = study_sites._prevailing(other)
+    hours = other.get("weather")[0].hours
+    assert "wind_from_degree" in hours.columns
+    assert axis is not None
+    assert axis % 15 == 0
+    assert 0 <= axis < 180
+    # the axis holds more of the wind's energy within 45 degrees on either side of it than the axis across it
+    off = np.abs((hours["wind_from_degree"] - axis + 90) % 180 - 90)
+    energy = hours["wind_speed_m_per_s"] ** 3
+    assert energy[off <= 45].sum() > energy[off > 45].sum()

@@ -54,7 +54,7 @@ CHANGES: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"region.resolution_m": 60}, {"region", "ground", "land"}, {"weather", "demand"}),
     ({"region.population.谯城区": 3.0}, {"region"}, {"weather", "demand"}),
     ({"generated.demand.peak_mw": 4100}, {"demand", "network", "load_flow"}, {"region", "ground", "land", "sites"}),
-    ({"generated.weather.place": "Hangzhou"}, {"weather", "yields"}, {"region", "ground", "land", "sites", "network"}),
+    ({"generated.weather.place": "Hangzhou"}, {"weather", "sites", "yields"}, {"region", "ground", "land", "network"}),
     ({"generated.land.profile": "hills"}, {"ground", "land", "network"}, {"region", "weather", "demand"}),
     ({"wind.mean_speed_m_per_s": 6.0}, {"yields", "scores"}, {"land", "sites", "network", "load_flow"}),
     ({"land.block_km": 20}, {"sites"}, {"ground", "land", "network"}),
