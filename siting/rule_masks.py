@@ -122,7 +122,7 @@ def class_codes(rule: Rule) -> npt.NDArray[np.float32]:
 
 
 def _whole_cells(cells: npt.NDArray[np.bool_]) -> Mask:
-    return np.where(cells, FULL, np.uint16(0))
+    return np.multiply(cells, FULL, dtype=np.uint16)
 
 
 # --- features -------------------------------------------------------------------------------------------------------
