@@ -267,7 +267,7 @@ def _part(
     reactance = np.where(np.abs(x) > np.abs(r) / 10, x, np.hypot(r, x))
     stored = arrays.va_stored_rad[np.flatnonzero(arrays.node == shared[0])]
     angle = stored[np.isfinite(stored)]
-    matrix = ybus[members][:, members].tocsc()
+    matrix = (ybus if len(members) == arrays.n_node else ybus[members][:, members]).tocsc()
     return Part(
         ybus=matrix,
         injected=injected[members],

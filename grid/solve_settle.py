@@ -143,20 +143,28 @@ def _generator_outputs(
     node = arrays.node[arrays.generator_bus]
     p = np.where(arrays.generator_on, arrays.generator_pu.real, 0.0)
     q = np.where(arrays.generator_on, arrays.generator_pu.imag, 0.0)
+    rows = np.flatnonzero(arrays.holds & bus_on[arrays.generator_bus])
+    at = node[rows]
+
+    def at_node(values: Floats) -> Floats:
+        return np.asarray(np.bincount(at, values, arrays.n_node)[at], dtype=np.float64)
+
+    weight, count = arrays.slack_weight[rows], at_node(np.ones(len(rows)))
+    total_weight = at_node(weight)
+    first = np.zeros(len(rows))
+    first[np.unique(at, return_index=True)[1]] = 1.0
+    share = np.where(total_weight > 0, weight / np.where(total_weight > 0, total_weight, 1.0), first)
     slack = np.zeros(len(p))
-    holders: dict[int, list[int]] = {}
-    for k in np.flatnonzero(arrays.holds & bus_on[arrays.generator_bus]).tolist():
-        holders.setdefault(int(node[k]), []).append(k)
-    for at, rows in holders.items():
-        weight = arrays.slack_weight[rows]
-        share = weight / weight.sum() if weight.sum() > 0 else np.arange(len(rows)) == 0
-        slack[rows] = state.slack_pu[at] * share
-        low, span = arrays.q_min_pu[rows], arrays.q_max_pu[rows] - arrays.q_min_pu[rows]
-        total = float(output[at].imag)
-        if np.isfinite(low).all() and np.isfinite(span).all() and span.sum() > 0:
-            q[rows] = low + (total - low.sum()) * span / span.sum()
-        else:
-            q[rows] = total / len(rows)
+    slack[rows] = state.slack_pu[at] * share
+    low, span = arrays.q_min_pu[rows], arrays.q_max_pu[rows] - arrays.q_min_pu[rows]
+    endless = ~(np.isfinite(low) & np.isfinite(span))
+    ranged = at_node(endless.astype(float)) == 0
+    low, span = np.where(endless, 0.0, low), np.where(endless, 0.0, span)
+    all_span = at_node(span)
+    ranged &= all_span > 0
+    total = output[at].imag
+    by_range = low + (total - at_node(low)) * span / np.where(ranged, all_span, 1.0)
+    q[rows] = np.where(ranged, by_range, total / count)
     return p + slack, q, slack
 
 
@@ -219,8 +227,9 @@ def _consumed(arrays: CaseArrays, controls: Controls, node_v: Complexes, bus_on:
     magnitude = np.abs(node_v)[arrays.node]
     at = magnitude[arrays.load_bus]
     z_part = arrays.case.loads["p_z_mw"].to_numpy(float) / arrays.base_mva * at**2
-    load = arrays.load_pu.real + arrays.load_current_pu.real * at + z_part
-    served = float(load[arrays.load_on & bus_on[arrays.load_bus]].sum())
+    load = arrays.load_pu.real + z_part
+    drawn = -float(controls.current_pu.real[np.unique(arrays.node[bus_on])].sum())  # as it was solved
+    served = float(load[arrays.load_on & bus_on[arrays.load_bus]].sum()) + drawn
     shunts = float((node_shunts(arrays, controls.shunt_b_pu).real * np.abs(node_v) ** 2).sum())
     return served, shunts - float(z_part[arrays.load_on & bus_on[arrays.load_bus]].sum())
 

@@ -52,6 +52,8 @@ def case_findings(case: BusBranch) -> list[Finding]:
         findings.append(_finding(case, "no_buses", "buses", "", "0", "There is no bus."))
     for attribute, table in CASE_TABLES.items():
         frame: pd.DataFrame = getattr(case, attribute)
+        if frame.empty:
+            continue
         for name, promise in table.columns.items():
             findings += _limited(_column_findings(case, attribute, table, frame, name, promise))
     findings += _unknown_buses(case)
@@ -119,22 +121,27 @@ def _column_findings(
 def _missing_set_points(case: BusBranch) -> Iterator[Finding]:
     generators = case.generators
     holds = (generators["control"] == "voltage") & generators["in_service"].astype(bool)
-    for row in generators[holds & ~(generators["vm_pu"] > 0)].to_dict("records"):
-        message = "A generator that holds the voltage needs a set point above 0."
-        yield _finding(case, "set_point", "generators", f"{row['generator_id']}, vm_pu", str(row["vm_pu"]), message)
+    message = "A generator that holds the voltage needs a set point above 0."
+    for k in np.flatnonzero(holds & ~(generators["vm_pu"] > 0)):
+        name, value = generators["generator_id"].iloc[k], str(generators["vm_pu"].iloc[k])
+        yield _finding(case, "set_point", "generators", f"{name}, vm_pu", value, message)
 
 
 def _unknown_buses(case: BusBranch) -> list[Finding]:
-    known = set(case.buses["bus_id"].tolist())
+    known = case.buses["bus_id"].to_numpy(np.int64)
     findings: list[Finding] = []
     for attribute, columns in _REFERENCES.items():
         frame: pd.DataFrame = getattr(case, attribute)
-        allowed = known | {-1} if attribute == "hvdc" else known
+        if frame.empty:
+            continue
         key = frame.columns[0]
         for name in columns:
-            wrong = frame[~frame[name].isin(allowed)]
+            values = frame[name].to_numpy(np.int64)
+            wrong = ~np.isin(values, known) & ~((values == -1) & (attribute == "hvdc"))
             findings += _limited(
-                _finding(case, "unknown_bus", attribute, f"{row[key]}, {name}", str(row[name]), "No such bus.")
-                for row in wrong.to_dict("records")
+                _finding(
+                    case, "unknown_bus", attribute, f"{frame[key].iloc[k]}, {name}", str(values[k]), "No such bus."
+                )
+                for k in np.flatnonzero(wrong)
             )
     return findings

