@@ -231,15 +231,22 @@ def inversions(permutations: Ints) -> Floats:
     """
     rows, number = permutations.shape
     bits = max(1, (number - 1).bit_length())
-    padded = np.broadcast_to(np.arange(1 << bits), (rows, 1 << bits)).copy()
-    padded[:, :number] = permutations
+    size = 1 << bits
+    values = np.broadcast_to(np.arange(size, dtype=np.int32), (rows, size)).copy()  # those added are in order
+    values[:, :number] = permutations
+    place, parted = np.empty_like(values), np.empty_like(values)
+    start = np.arange(rows * size, dtype=np.int32).reshape(rows, size)
     total = np.zeros(rows)
     for bit in range(bits - 1, -1, -1):
-        group = padded.reshape(rows, -1, 1 << (bit + 1))
-        ones = (group >> bit) & 1
-        total += (np.cumsum(ones, axis=2) * (1 - ones)).sum(axis=(1, 2), dtype=float)
-        parted = np.argsort(ones, axis=2, kind="stable")
-        padded = np.take_along_axis(group, parted, axis=2).reshape(rows, -1)
+        half = 1 << bit
+        has = (values >> bit) & 1
+        before = np.cumsum(has.reshape(rows, -1, 2 * half), axis=2, dtype=np.int32).reshape(rows, size)
+        total += np.where(has == 1, 0, before).sum(axis=1, dtype=np.int64)
+        # half of each group has the bit: it goes behind the other half
+        group_start = start & np.int32(~(2 * half - 1))
+        np.copyto(place, np.where(has == 1, group_start + (half - 1) + before, start - before))
+        parted.ravel()[place.ravel()] = values.ravel()
+        values, parted = parted, values
     return total
 
 
@@ -326,14 +333,19 @@ def _likeness(ranking: _Ranking, weights: Floats, first: int) -> tuple[float, fl
     tau, kept = [], []
     for block in _blocks(ranking, weights):
         keys = _keys(ranking.utility @ block)
-        order = np.argsort(-keys[chosen], axis=0)
-        new_rank = np.empty_like(order)
-        np.put_along_axis(new_rank, order, np.arange(len(chosen))[:, None], axis=0)
-        tau.append(kendall_tau(new_rank))
+        tau.append(kendall_tau(_new_ranks(keys[chosen])))
         kept.append(_among_first(ranking, block, first)[leaders].mean(axis=0))
     all_tau, all_kept = np.concatenate(tau), np.concatenate(kept)
     worst = [float(np.quantile(one, 0.05, method="lower")) for one in (all_tau, all_kept)]
     return float(all_tau.mean()), worst[0], float(all_kept.mean()), worst[1]
+
+
+def _new_ranks(keys: Ints) -> Ints:
+    """Ranks from 0 in each column of keys that are all unlike, the largest first; shape as ``keys``."""
+    order = np.argsort(np.ascontiguousarray(-keys.T), axis=1)
+    rank = np.empty(order.shape, np.int64)
+    np.put_along_axis(rank, order, np.broadcast_to(np.arange(len(keys)), order.shape), axis=1)
+    return rank.T
 
 
 def _exit(u: Floats, rest: Floats, w: float, site: int, rank: int, first: int, way: int) -> tuple[float, int]:
