@@ -413,6 +413,9 @@ YIELD_DETAILS = Table(
         "site_factor": column(float, "1", "energy left by what only this site has (shade, co-use)", gt=0),
         "wake_loss_share": column(float, "1", "wake loss in the chain; NaN for PV", nullable=True, ge=0, le=1),
         "hub_mean_m_per_s": column(float, "m/s", "mean wind at hub height; NaN for PV", nullable=True, ge=0),
+        "ground_light_share": column(
+            float, "1", "light on the ground between rows by open land; NaN without rows", nullable=True, ge=0, le=1
+        ),
         "alarm": column(str, "", "rule id of the alarm that the yearly hours raise; empty: plausible"),
     },
 )

@@ -187,7 +187,7 @@ class Sides:
     share: Floats
 
 
-def sides_of(variants: Sequence[PvVariant], cell_horizon: object, options: PvOptions) -> Sides:
+def sides_of(variants: Sequence[PvVariant], cell_horizon: Horizon | None, options: PvOptions) -> Sides:
     """Arrays of all sides of all variants, one column of power for each variant."""
     pairs = [(k, variant, side) for k, variant in enumerate(variants) for side in variant.orientations]
     owner = np.array([k for k, _, _ in pairs], dtype=np.int64)
@@ -209,7 +209,7 @@ def planes_of(
     azimuth_deg: Floats,
     column: npt.NDArray[np.int64],
     weight: Floats,
-    cell_horizon: object,
+    cell_horizon: Horizon | None,
     options: PvOptions,
 ) -> Sides:
     """Arrays of single planes, each built like its base variant (whose own orientations do not matter)."""
@@ -225,7 +225,7 @@ def planes_of(
     tilt, azimuth = np.deg2rad(tilt_deg), np.deg2rad(azimuth_deg)
     seen = np.ones(tilt.size)
     if cell_horizon is not None:
-        seen = sky_share(cell_horizon, tilt_deg, azimuth_deg)  # type: ignore[arg-type]
+        seen = sky_share(cell_horizon, tilt_deg, azimuth_deg)
     arrays = (
         np.cos(tilt), np.sin(tilt), np.cos(azimuth), np.sin(azimuth),
         each("tracking", np.int64), each("backtracking", np.int64), each("max_rotation"), each("gcr"),

@@ -61,12 +61,13 @@ class _Build:
 @dataclass(frozen=True)
 class _CellYield:
     """Result of one weather cell; ``power`` has shape (hours, variants), ``stages`` one series for each variant,
-    ``hub_mean`` the mean wind at hub (NaN for PV)."""
+    ``hub_mean`` the mean wind at hub (NaN for PV), ``ground_light`` the light left below rows (NaN without)."""
 
     variants: tuple[Variant, ...]
     power: npt.NDArray[np.float64]
     stages: tuple[pd.Series, ...]
     hub_mean: tuple[float, ...]
+    ground_light: tuple[float, ...]
     alarms: tuple[Alarm, ...]
 
 
@@ -306,12 +307,14 @@ def _cell_yield(
     power: dict[str, npt.NDArray[np.float64]] = {}
     stages: dict[str, pd.Series] = {}
     hub_mean: dict[str, float] = {}
+    ground_light: dict[str, float] = {}
     alarms: list[Alarm] = []
     if solar:
         pv = pv_yield(weather, [chosen.tables.pv_variant(name) for name in solar], chosen.pv)
         for column, name in enumerate(solar):
             key = Variant(weather.cell_id, name).id
             power[key], stages[key] = pv.power[:, column], pv.stages[column]
+            ground_light[key] = pv.ground_light_share[column]
         alarms += dark_alarm(weather, pv.dark_share)
     for variant in variants:
         if variant.design not in turbines:
@@ -332,6 +335,7 @@ def _cell_yield(
         np.column_stack([power[v.id] for v in variants]),
         tuple(stages[v.id] for v in variants),
         tuple(hub_mean.get(v.id, math.nan) for v in variants),
+        tuple(ground_light.get(v.id, math.nan) for v in variants),
         tuple(alarms),
     )
 
@@ -411,7 +415,9 @@ def _details(
         p50[rows], p75[rows], p90[rows], sigma[rows] = spread.p50, spread.p75, spread.p90, spread.sigma_share
         life[rows] = energy_by_year(energy[rows], technology.degradation_per_a, round(technology.life_a)).mean(axis=0)
     wake, hub = {}, {}
+    ground: dict[str, float] = {}
     for result in results:
+        ground |= {v.id: light for v, light in zip(result.variants, result.ground_light, strict=True)}
         for variant, stages, mean in zip(result.variants, result.stages, result.hub_mean, strict=True):
             place = list(stages.index).index(_WAKE) if _WAKE in stages.index else 0
             before = float(stages.iloc[place - 1]) if place else 0.0
@@ -429,6 +435,7 @@ def _details(
             "site_factor": factor,
             "wake_loss_share": np.array([wake[name] for name in names]),
             "hub_mean_m_per_s": np.array([hub[name] for name in names]),
+            "ground_light_share": np.array([ground[name] for name in names]),
             "alarm": np.where(outside, IMPLIED_HOURS, "").astype(object),
         }
     )
