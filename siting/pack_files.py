@@ -14,6 +14,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -162,6 +163,12 @@ class _Reader:
         self.findings.append(Finding("error", f"rules.{rule}", self.file, "rules", item, str(value), message, remedy))
 
 
+@cache
+def host_names() -> tuple[str, ...]:
+    """Ids of the program's host types."""
+    return tuple(host.host_type for host in load_host_types())
+
+
 def known_packs(folder: Path = RULES_FOLDER) -> tuple[str, ...]:
     """Names of the packs of a folder, sorted."""
     return tuple(sorted(path.stem for path in folder.glob("*.toml")))
@@ -302,7 +309,7 @@ def _check_words(shown: str, values: Mapping[str, Any], reader: _Reader) -> None
         if key in values and values[key] not in allowed:
             remedy = nearest_key(str(values[key]), allowed)
             reader.add("value", shown, values[key], f"not a {key}.", remedy)
-    hosts = [host.host_type for host in load_host_types()]
+    hosts = host_names()
     for key in ("applies_to", "host_types"):
         for name in values.get(key, ()):
             if name not in hosts:

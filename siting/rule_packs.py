@@ -15,7 +15,7 @@ from typing import Any
 
 from layers.contracts import Finding, InputError
 from siting.contracts import Nodata, Rule, SetbackRow
-from siting.host_types import load_host_types, nearest_key
+from siting.host_types import nearest_key
 from siting.pack_files import (
     CONFIDENCES,
     KINDS,
@@ -24,6 +24,7 @@ from siting.pack_files import (
     PackRule,
     RoofRatio,
     RulePack,
+    host_names,
     known_packs,
     load_rule_pack,
 )
@@ -211,7 +212,7 @@ def _either(given: Any, base: Any) -> Any:
 
 
 def _check_hosts(rule: Rule, report: _Report) -> None:
-    known = [host.host_type for host in load_host_types()]
+    known = host_names()
     for name in rule.applies_to:
         if name not in known:
             report.add("unknown_host", name, f"unknown host type '{name}'.", nearest_key(name, known))

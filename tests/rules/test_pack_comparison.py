@@ -29,7 +29,7 @@ FIELD, POND = s.layer("field", s.box(0, 0, 200, 400)), s.layer("pond", s.box(200
 
 
 def land(rules, layers=(), rasters=()) -> LandResult:
-    return evaluate_land(s.region(), [FIELD, POND, *layers], rasters, PAIR, HOSTS, rules, mapped_by=())
+    return evaluate_land(s.region(), [FIELD, POND, *layers], rasters, PAIR, HOSTS, rules, mapped_by=(), workers=1)
 
 
 def test_figures_by_hand() -> None:
@@ -114,10 +114,10 @@ def test_laws_of_any_comparison(one, two) -> None:
 
 def test_results_that_do_not_go_together_are_refused() -> None:
     a = land([])
-    other = evaluate_land(s.region(s.frame(200)), [FIELD], (), PAIR[:1], HOSTS, (), mapped_by=())
+    other = evaluate_land(s.region(s.frame(200)), [FIELD], (), PAIR[:1], HOSTS, (), mapped_by=(), workers=1)
     with pytest.raises(ValueError, match="one frame"):
         compare_land(a, other, s.region())
-    fewer = evaluate_land(s.region(), [FIELD], (), PAIR[:1], HOSTS, (), mapped_by=())
+    fewer = evaluate_land(s.region(), [FIELD], (), PAIR[:1], HOSTS, (), mapped_by=(), workers=1)
     with pytest.raises(ValueError, match="other host types"):
         compare_land(a, fewer, s.region())
 

@@ -28,7 +28,7 @@ from siting.rule_masks import (
 )
 
 NAN = math.nan
-FEW = settings(max_examples=20, deadline=None)
+FEW = settings(max_examples=12, deadline=None)
 
 
 def broken_cells(rule, values) -> tuple[list[int], list[int]]:
