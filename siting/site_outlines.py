@@ -52,8 +52,8 @@ def _outline(runs: Runs, frame: Frame) -> shapely.Geometry:
     found = features.shapes(raster, mask=raster > 0, connectivity=4, transform=transform)
     parts = [shapely.geometry.shape(shape) for shape, _ in found]
     # parts meet at corners at most, so that they are a multipolygon as they stand
-    whole = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
-    return whole if whole.is_valid else shapely.union_all(parts)
+    whole: shapely.Geometry = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)  # type: ignore[arg-type]
+    return whole if shapely.is_valid(whole) else shapely.union_all(parts)
 
 
 def block_outlines(runs: Runs, frame: Frame) -> Shapes:

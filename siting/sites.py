@@ -174,21 +174,10 @@ def _roof_sites(host: HostType, source: CoverSource, region: Region, settings: S
 
 
 def _split_at_blocks(runs: Runs, frame: Frame, block: float) -> Runs:
-    """Runs cut where the block of a cell's centre changes."""
-    edges = np.arange(np.floor(frame.left / block), np.ceil(frame.bounds[2] / block) + 1) * block
-    first = np.unique(np.clip(np.ceil((edges - frame.left) / frame.resolution_m - 0.5), 0, frame.width)).astype(int)
-    pieces = [runs.take(np.zeros(0, np.intp))]
-    for west, east in zip([0, *first], [*first, frame.width + 1], strict=True):
-        low, high = np.maximum(runs.col, west), np.minimum(runs.last, east - 1)
-        inside = np.flatnonzero(low <= high)
-        part = runs.take(inside)
-        pieces.append(
-            Runs(
-                part.row, low[inside].astype(np.int32), (high - low + 1)[inside].astype(np.int32), part.cover,
-                part.host, part.power, part.site, part.sub_m2,
-            )
-        )  # fmt: skip
-    return Runs.together(pieces, runs.sub_m2)
+    """Runs whose cells' centres lie in one block; only those that cross a border are cut, into cells."""
+    first, last = (np.floor((frame.left + (col + 0.5) * frame.resolution_m) / block) for col in (runs.col, runs.last))
+    crossing = first != last
+    return Runs.together([runs.take(~crossing), runs.take(crossing).cells()], runs.sub_m2)
 
 
 def _blocks(runs: Runs, frame: Frame, block: float) -> tuple[Longs, Longs]:
