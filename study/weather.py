@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from layers.contracts import Finding, FindingLog, Weather
@@ -75,7 +76,7 @@ def region_bounds(study: Study) -> tuple[float, float, float, float] | None:
     made = study.file.generated.region
     if made is not None:
         half = 0.5 * made.area_km2**0.5 / _DEGREE_KM
-        wide = half / max(0.2, 1.0 - (made.centre_lat / 90.0) ** 2)
+        wide = half / math.cos(math.radians(made.centre_lat))
         return made.centre_lon - wide, made.centre_lat - half, made.centre_lon + wide, made.centre_lat + half
     from study.check_sources import districts_wgs84
 
