@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -195,6 +194,11 @@ class _Maker:
         if spec.support:
             return self._ponds(spec, layer, name)
         assert host is not None
+        areas = int((shapely.get_dimensions(layer.features.geometry.to_numpy()) > 1).sum())
+        if areas:
+            message = f"{host.host_type} stands beside lines, and the layer holds polygons."
+            self._fault(spec, "geometry", f"{areas} polygons", message, "Give the axes of roads or rails as lines.")
+            return None
         return _strips(layer, host, name)
 
     def _modelled(self, spec: HostSpec, layer: VectorLayer, name: str) -> VectorLayer:
@@ -255,10 +259,9 @@ class _Maker:
 
 
 def _strips(layer: VectorLayer, host: HostType, name: str) -> VectorLayer:
-    """Strips of ``host.strip_width_m`` along lines with flat ends; polygons stay what they are."""
-    shapes = layer.features.geometry.to_numpy()
-    lines = shapely.get_dimensions(shapes) < 2
-    wide: npt.NDArray[np.object_] = shapes.copy()
-    wide[lines] = shapely.buffer(shapes[lines], host.strip_width_m / 2, quad_segs=_BUFFER_SEGMENTS, cap_style="flat")
+    """Strips of ``host.strip_width_m`` along lines, with flat ends."""
+    wide = shapely.buffer(
+        layer.features.geometry.to_numpy(), host.strip_width_m / 2, quad_segs=_BUFFER_SEGMENTS, cap_style="flat"
+    )
     table = layer.features.drop(columns="geometry")
     return replace(layer, id=name, features=gpd.GeoDataFrame(table, geometry=wide, crs=layer.features.crs))

@@ -223,6 +223,8 @@ def test_all_faults_of_the_entries_at_once() -> None:
             HOSTS, [], [], latitude=33.0,
         )  # fmt: skip
     assert [f.rule for f in caught.value.findings] == ["hosts.unknown_layer", "hosts.raster"]
+    with pytest.raises(InputError, match="holds polygons"):
+        prepare_host_layers([HostSpec("rail_side", "pond")], HOSTS, [layer("pond", box(0, 0, 9, 9))], [], latitude=33.0)
 
 
 # --- shares -----------------------------------------------------------------------------------------------------------
