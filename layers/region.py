@@ -119,7 +119,7 @@ def build_region(
     left, bottom, right, top = districts.total_bounds
     bounds = (left - margin_m, bottom - margin_m, right + margin_m, top + margin_m)
     frame = Frame.from_bounds(bounds, resolution_m, _crs_text(features.crs))
-    mask = rasterize_store(districts.geometry, frame, workers=workers).freeze()
+    mask = rasterize_store([districts.geometry], frame, workers=workers).freeze()
     index = _district_index(districts, frame, workers).freeze()
     return Region(frame, districts, index, mask, cell_area_m2(mask, frame))
 

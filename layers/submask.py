@@ -108,14 +108,19 @@ class ShapeEdges:
 
     def mask(self, row0: int, row1: int) -> SubMask:
         """Sub-cell mask of rows ``row0 <= row < row1``."""
-        from layers.submask_kernels import fill_bits
-
         mask = np.zeros((row1 - row0, self.frame.width), np.uint16)
         for top in range(row0, row1, BLOCK_ROWS):
-            found = self.crossings(top, min(top + BLOCK_ROWS, row1))
-            if found is not None:
-                fill_bits(mask[top - row0 : top - row0 + BLOCK_ROWS], *found)
+            self.draw(mask[top - row0 : top - row0 + BLOCK_ROWS], top)
         return mask
+
+    def draw(self, mask: SubMask, row0: int) -> bool:
+        """Add the bits of rows from ``row0`` on to a mask; whether anything crosses these rows."""
+        from layers.submask_kernels import fill_bits
+
+        found = self.crossings(row0, row0 + mask.shape[0])
+        if found is not None:
+            fill_bits(mask, *found)
+        return found is not None and found[1].size > 0
 
     def burn(self, cells: npt.NDArray[np.integer], row0: int, value: int) -> None:
         """Write ``value`` to the covered cells of rows from ``row0`` on."""
@@ -160,21 +165,38 @@ def rasterize_submask(geometries: Iterable[BaseGeometry], frame: Frame, *, band_
     return mask
 
 
-def rasterize_store(geometries: Iterable[BaseGeometry], frame: Frame, *, workers: int = 1) -> MaskStore:
+def rasterize_store(
+    groups: Iterable[Iterable[BaseGeometry]],
+    frame: Frame,
+    *,
+    workers: int = 1,
+    finish: Callable[[SubMask], SubMask] | None = None,
+) -> MaskStore:
     """The same as :func:`rasterize_submask`, as a :class:`MaskStore`: memory grows with the outlines only.
 
-    ``workers`` threads; the bits do not depend on it.
+    Parameters
+    ----------
+    groups : iterable of groups of shapely geometries
+        Each group is turned into edges before the next one is asked for, so that no more than one of them is held as
+        shapes. The bits do not depend on the grouping.
+    frame : Frame
+    workers : int
+        Threads; the bits do not depend on it.
+    finish : function, optional
+        Applied to every block of rows, also where no shape lies.
     """
-    edges = ShapeEdges.of(geometries, frame)
+    edges = [found for group in groups if (found := ShapeEdges.of(group, frame)).x0.size]
     store = MaskStore(frame.shape)
 
     def block(row0: int) -> None:
-        row1 = min(row0 + BLOCK_ROWS, frame.height)
-        found = edges.crossings(row0, row1)
-        if found is not None and found[1].size:
-            store.write(row0, edges.mask(row0, row1))
+        mask = np.zeros((min(BLOCK_ROWS, frame.height - row0), frame.width), np.uint16)
+        drawn = [found.draw(mask, row0) for found in edges]
+        if finish is not None:
+            store.write(row0, finish(mask))
+        elif any(drawn):
+            store.write(row0, mask)
 
-    if edges.x0.size:
+    if edges or finish is not None:
         each_block(block, frame.height, workers)
     return store
 

@@ -10,25 +10,28 @@ import hashlib
 import os
 import pickle
 import uuid
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from layers.contracts import VectorLayer
 from layers.frame import Frame
-from layers.mask_store import BLOCK_ROWS, MaskStore
-from layers.submask import QUAD_SEGS, ShapeEdges, each_block, rasterize_store
+from layers.mask_store import MaskStore
+from layers.submask import QUAD_SEGS, rasterize_store
 from siting.contracts import Rule
 from siting.rule_masks import finish_mask, mask_key, rule_shapes
 
 _WHOLE_CELL_KINDS = ("cell_share", "cell_share_below", "vector_outside")
 """Kinds whose mask differs from the cover of their shapes."""
+_ONE_BY_ONE_KINDS = ("vector", *_WHOLE_CELL_KINDS)
+_FEATURES_AT_A_TIME = 1024
 _KEPT_FILES = 200
 _HASH_BYTES = 32
 _CODE = ("layers/submask.py", "layers/submask_kernels.py", "layers/mask_store.py", "siting/rule_masks.py")
@@ -133,16 +136,19 @@ def build_masks(
 
 
 def _draw(rule: Rule, layers: Layers, frame: Frame, workers: int) -> MaskStore:
-    shapes = rule_shapes(rule, layers)
-    if rule.kind not in _WHOLE_CELL_KINDS:
-        return rasterize_store(shapes, frame, workers=workers)
-    edges, store = ShapeEdges.of(shapes, frame), MaskStore(frame.shape)
+    finish = partial(finish_mask, rule) if rule.kind in _WHOLE_CELL_KINDS else None
+    return rasterize_store(_shapes(rule, layers), frame, workers=workers, finish=finish)
 
-    def block(row0: int) -> None:
-        store.write(row0, finish_mask(rule, edges.mask(row0, min(row0 + BLOCK_ROWS, frame.height))))
 
-    each_block(block, frame.height, workers)
-    return store
+def _shapes(rule: Rule, layers: Layers) -> Iterator[npt.NDArray[np.object_]]:
+    """Shapes of a rule, some features at a time where each feature acts on its own."""
+    layer = layers[rule.layer]
+    if rule.kind not in _ONE_BY_ONE_KINDS or len(layer.features) <= _FEATURES_AT_A_TIME:
+        yield rule_shapes(rule, layers)
+        return
+    for k in range(0, len(layer.features), _FEATURES_AT_A_TIME):
+        part = replace(layer, features=layer.features.iloc[k : k + _FEATURES_AT_A_TIME])
+        yield rule_shapes(rule, {**layers, rule.layer: part})
 
 
 def mask_hash(rule: Rule, hashes: _LayerHashes, frame: Frame) -> str:

@@ -52,8 +52,11 @@ def test_any_rows_of_the_edges_are_those_of_the_whole(seed: int, row0: int, rows
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_store_has_the_bits_of_the_array(workers: int) -> None:
     things = shapes(4, 30)
-    store = rasterize_store(things, FRAME, workers=workers)
-    assert store == rasterize_submask(things, FRAME)
+    whole = rasterize_submask(things, FRAME)
+    assert rasterize_store([things], FRAME, workers=workers) == whole
+    assert rasterize_store([things[:7], [], things[7:]], FRAME, workers=workers) == whole
+    other = rasterize_store([things], FRAME, workers=workers, finish=np.invert)
+    assert other == ~whole
     assert rasterize_store([], FRAME) == np.zeros(FRAME.shape, np.uint16)
 
 
