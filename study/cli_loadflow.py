@@ -34,7 +34,10 @@ def loadflow(
     ] = "b",
     series: Annotated[Path | None, typer.Option("--series", help="CSV or Parquet of hours.")] = None,
     short_circuit: Annotated[bool, typer.Option("--short-circuit", help="Three- and single-phase, IEC 60909.")] = False,
-    reactive_limits: Annotated[bool, typer.Option("--q-limits", help="Keep generators' reactive limits.")] = False,
+    reactive_limits: Annotated[
+        bool | None,
+        typer.Option("--q-limits/--no-q-limits", help="Keep reactive limits; by default as the format's own program."),
+    ] = None,
     taps: Annotated[bool, typer.Option("--taps", help="Let tap changers and shunt steps move.")] = False,
     distributed_slack: Annotated[bool, typer.Option("--distributed-slack", help="Share the slack by weights.")] = False,
     despite_errors: Annotated[bool, typer.Option("--despite-errors", help="Solve although the checks object.")] = False,
@@ -53,8 +56,11 @@ def loadflow(
         raise typer.BadParameter(message, param_hint="--outages")
     if rating not in ("a", "b", "c"):
         raise typer.BadParameter("a, b or c", param_hint="--rating")
+    from grid.readers.formats import format_of
+
+    keeps_limits = format_of(network) in ("psse", "bpa") if reactive_limits is None else reactive_limits
     options = SolveOptions(
-        reactive_limits=reactive_limits, taps=taps, shunt_steps=taps,
+        reactive_limits=keeps_limits, taps=taps, shunt_steps=taps,
         slack="weights" if distributed_slack else "references",
     )  # fmt: skip
     request = LoadFlowRequest(
