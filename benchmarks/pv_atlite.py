@@ -1,7 +1,7 @@
 """PV time series of weather cells: our full chain against atlite's simpler one, per core.
 
 Run: ``python benchmarks/pv_atlite.py [--cells N]`` (needs the packages of the extra ``bench``). The cutout is built in
-memory from generated weather. One thread on both sides (dask's synchronous scheduler).
+memory from generated weather. One thread on both sides, CPU time (dask's synchronous scheduler).
 
 What differs: atlite has Hay and Davies' sky with Reindl's brightening, Huld's module (k-coefficients with a linear
 temperature), a constant inverter factor, no reflection, no wind, no loss chain, no clipping; we have reflection by the

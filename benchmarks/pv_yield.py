@@ -1,7 +1,7 @@
 """Further orientations and mountings on one known weather cell: the fused kernel against pvlib's ModelChain.
 
 Run: ``python benchmarks/pv_yield.py [--planes N]``. The weather is generated from the climate normals of Bozhou. One
-thread; sun and sky of the cell are known on our side (they are timed in ``pv_places.py``), ModelChain has no way to
+thread, CPU time; sun and sky of the cell are known on our side (they are timed in ``pv_places.py``), ModelChain has no way to
 keep them. Trackers run against ModelChain with ``SingleAxisTrackerMount`` and without shade between rows, as
 ModelChain has it. The answers are compared first: 0.5 % in the year for each plane.
 """
@@ -24,7 +24,7 @@ REPEATS = 5
 
 
 def best(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Shortest of some runs [s]: what the work costs when the machine is left alone."""
+    """Shortest CPU time of some runs [s]: what the work costs when the machine is left alone."""
     times = []
     for _ in range(repeats):
         start = time.process_time()

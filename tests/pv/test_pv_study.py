@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from layers.contracts import InputError
+from study.cache import Cache
 from study.check import check_study
 from study.new import new_study
+from study.pipeline import Results
 from study.pv import host_types, pv_options
+from study.stages import STAGES
 from study.study_file import Study, read_study
 
 SKYLINE = "azimuth_deg,elevation_deg\n" + "".join(f"{a},{5 if 90 <= a <= 150 else 0}\n" for a in range(0, 360, 30))
@@ -90,3 +93,44 @@ def test_a_skyline_of_an_unknown_cell_is_named(tmp_path: Path):
 def test_an_unknown_model_is_refused_by_the_schema(tmp_path: Path):
     with pytest.raises(InputError, match="pv transposition: Input should be 'haydavies', 'perez' or 'isotropic'"):
         study_with(tmp_path, 'transposition = "klucher"')
+
+
+def results_of(study: Study, folder: Path) -> Results:
+    return Results(study, STAGES, Cache(folder / "cache"))
+
+
+def test_a_changed_model_changes_the_yields_and_what_follows(tmp_path: Path):
+    plain = results_of(study_with(tmp_path / "a", ""), tmp_path)
+    perez = results_of(study_with(tmp_path / "b", 'transposition = "perez"'), tmp_path)
+    changed = {stage.name for stage in STAGES if plain.key(stage.name) != perez.key(stage.name)}
+    assert "yields" in changed
+    assert not changed & {"region", "ground", "weather", "land", "sites", "network", "hosting"}
+
+
+def test_a_changed_skyline_changes_the_yields(tmp_path: Path):
+    keys = [
+        results_of(study_with(tmp_path / name, 'horizon = "skyline"', text), tmp_path).key("yields")
+        for name, text in (("a", SKYLINE), ("b", SKYLINE.replace(",5", ",6")))
+    ]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.slow
+def test_the_table_reaches_the_yields(tmp_path: Path):
+    """Skyline, model and another way of building on ponds, from the study file to the sites' yields."""
+    from siting.technology_tables import load_technology_tables
+
+    plain = results_of(study_with(tmp_path / "a", ""), tmp_path)
+    pv = 'horizon = "skyline"\nvariants = { fish_pond = "ground_bifacial" }'
+    chosen = results_of(study_with(tmp_path / "b", pv, SKYLINE), tmp_path)
+    before, after = plain.get("yields"), chosen.get("yields")
+    assert not any("ground_bifacial" in name for name in before.yields["variant_id"])
+    ponds = chosen.get("sites").candidates.set_index("candidate_id")
+    built = after.yields.set_index("candidate_id")
+    mine = ponds.index[ponds["host_type"] == "fish_pond"]
+    assert len(mine) > 0
+    assert built.loc[mine, "variant_id"].str.endswith("/ground_bifacial").all()
+    ratio = load_technology_tables().pv_variant("ground_bifacial").dc_ac_ratio
+    assert (ponds.loc[mine, "capacity_mw"] / ponds.loc[mine, "grid_capacity_mw"]).to_numpy() == pytest.approx(ratio)
+    assert "horizon" in set(after.losses["item"])
+    assert "horizon" not in set(before.losses["item"])
