@@ -1,8 +1,8 @@
 """Places with their own weather and sun: our chain against pvlib's ModelChain, everything included.
 
 Run: ``python benchmarks/pv_places.py [--places N]``. One south-facing plane at each place; sun position, split of the
-sky and chain are timed on both sides, the part of SPA that all places share as well (once). One thread, CPU time. The answers are
-compared first: 0.5 % in the year at each place, sun positions within 1e-6 degree of pvlib's.
+sky and chain are timed on both sides, the part of SPA that all places share as well (once). One thread, CPU time. The
+answers are compared first: 0.5 % in the year at each place, sun positions within 1e-6 degree of pvlib's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Further orientations and mountings on one known weather cell: the fused kernel against pvlib's ModelChain.
 
 Run: ``python benchmarks/pv_yield.py [--planes N]``. The weather is generated from the climate normals of Bozhou. One
-thread, CPU time; sun and sky of the cell are known on our side (they are timed in ``pv_places.py``), ModelChain has no way to
-keep them. Trackers run against ModelChain with ``SingleAxisTrackerMount`` and without shade between rows, as
+thread, CPU time; sun and sky of the cell are known on our side (they are timed in ``pv_places.py``), ModelChain has no
+way to keep them. Trackers run against ModelChain with ``SingleAxisTrackerMount`` and without shade between rows, as
 ModelChain has it. The answers are compared first: 0.5 % in the year for each plane.
 """
 
