@@ -120,10 +120,12 @@ def solve_arrays(
     if not references.members:
         return diverged_solution(arrays, "no voltage-holding generator in service", 0.0)
     state: _State | None = None
+    climbed: list[str] = []
     for rung in options.starts:
         guess = _first_guess(arrays, rung, start)
         if guess is None:
             continue
+        climbed.append(rung)
         for gradual in (False, True) if options.reactive_limits else (False,):
             steering = Steering(arrays, options, references.by_part, keep, gradual)
             tried = _settle_controls(arrays, options, references, keep, rung, guess, first_controls(arrays), steering)
@@ -138,7 +140,7 @@ def solve_arrays(
         if solution.status is not Status.DIVERGED:
             return solution
     mismatch = np.nan if state is None else state.mismatch_pu * arrays.base_mva
-    tried_names = ", ".join(options.starts) + (", pandapower" if options.pandapower_fallback else "")
+    tried_names = ", ".join([*climbed, *(["pandapower"] if options.pandapower_fallback else [])])
     return diverged_solution(arrays, f"no solution from starts {tried_names}", mismatch)
 
 

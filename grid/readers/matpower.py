@@ -5,7 +5,6 @@ Field meanings: MATPOWER User's Manual, appendix B (https://matpower.org/docs/MA
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from grid.model.acceptance import accept
 from grid.model.contracts import BusBranch, LossItem, Source, make_case
+from grid.readers.mat_file import MatFileError, read_mat_file
 from grid.readers.matpower_text import MatpowerText, read_text
 from grid.readers.source import SourceFile, fault, open_source, unreadable
 from layers.contracts import Finding, InputError
@@ -61,19 +61,12 @@ def read_matpower(path: Path, shown: str | None = None) -> BusBranch:
 
 
 def _read_mat(source: SourceFile) -> MatpowerText:
-    from scipy.io import loadmat
-
     try:
-        content = loadmat(io.BytesIO(source.content), squeeze_me=True, struct_as_record=True)
-    except Exception as error:
-        # scipy raises whatever its parser stumbles over: every one of them means that the file is no MAT-file
-        message = "The file is no MATLAB file of version 4 to 7."
-        raise unreadable(RULE, source.shown, "not_a_mat_file", type(error).__name__, message) from error
-    if "mpc" in content and getattr(content["mpc"], "dtype", np.dtype(float)).names:
-        struct = content["mpc"]
-        fields = {name: struct[name].item() for name in struct.dtype.names}
-    else:
-        fields = {name: value for name, value in content.items() if not name.startswith("__")}
+        content = read_mat_file(source.content)
+    except MatFileError as error:
+        message = "The file is no MATLAB file of level 5 (save it with -v6 or -v7), or it is damaged."
+        raise unreadable(RULE, source.shown, "not_a_mat_file", str(error), message) from error
+    fields = content["mpc"] if isinstance(content.get("mpc"), dict) else content
     findings: list[Finding] = []
     matrices: dict[str, Floats] = {}
     for name in WIDTHS:
@@ -90,14 +83,18 @@ def _read_mat(source: SourceFile) -> MatpowerText:
         base = np.nan
     if not np.isfinite(base):
         findings.append(_fault(source, "base_missing", "baseMVA", "", "There is no baseMVA."))
-    version = str(fields.get("version", "2"))
+    version = _version(fields.get("version", "2"))
     if version not in ("2", "2.0"):
         findings.append(_fault(source, "version", "version", version, "Only version 2 of the case format is read."))
     if findings:
         raise InputError(findings)
     used = {*WIDTHS, "baseMVA", "version", "bus_name", "genfuel"}
-    names = {n: [str(x) for x in np.atleast_1d(fields[n])] for n in ("bus_name", "genfuel") if n in fields}
+    names = {n: [str(x) for x in fields[n]] for n in ("bus_name", "genfuel") if isinstance(fields.get(n), list)}
     return MatpowerText(base, "2", matrices, names, left_out=sorted(set(fields) - used))
+
+
+def _version(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{np.asarray(value).ravel()[:1]}".strip("[]. ")
 
 
 def _fault(source: SourceFile, what: str, layer: str, value: str, message: str) -> Finding:

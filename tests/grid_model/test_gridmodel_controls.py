@@ -34,7 +34,9 @@ def test_beyond_the_nose_it_diverges_and_says_so():
     assert solve(two_bus(249.0, 0.0, 0.2)).status is Status.SOLVED
     beyond = solve(two_bus(251.0, 0.0, 0.2))
     assert beyond.status is Status.DIVERGED
-    assert "warm, dc, flat, damped" in beyond.detail
+    assert "starts dc, flat, damped" in beyond.detail
+    warm = solve(two_bus(251.0, 0.0, 0.2), start=np.array([1.0, 0.7 - 0.6j]))
+    assert "starts warm, dc, flat, damped" in warm.detail
     assert beyond.mismatch_mva > 1e-3
     assert np.isnan(beyond.vm_pu).all()
     assert np.isnan(beyond.loading_percent()).all()

@@ -82,7 +82,79 @@ def multivoltage():
     return net
 
 
+def phase_shifters():
+    """A ring of a line and three units: ideal shifter, oblique tap at the low side, and two taps on one unit."""
+    net = pp.create_empty_network(sn_mva=50.0)
+    buses = [pp.create_bus(net, kv) for kv in (110.0, 110.0, 20.0, 20.0)]
+    pp.create_ext_grid(net, buses[0], va_degree=15.0)
+    for bus, p, q in ((buses[1], 20.0, 4.0), (buses[2], 9.0, 3.0), (buses[3], 8.0, 1.0)):
+        pp.create_load(net, bus, p_mw=p, q_mvar=q, scaling=0.9)
+    pp.create_line_from_parameters(net, buses[0], buses[1], 30, 0.1, 0.4, 9, 0.5, g_us_per_km=0.1)
+    pp.create_line_from_parameters(net, buses[2], buses[3], 3, 0.3, 0.35, 10, 0.3)
+    common = {"sn_mva": 40, "vn_hv_kv": 115, "vn_lv_kv": 21, "vkr_percent": 0.4, "vk_percent": 10.5, "pfe_kw": 30,
+              "i0_percent": 0.2, "shift_degree": 30, "tap_neutral": 0, "tap_min": -8, "tap_max": 8}  # fmt: skip
+    pp.create_transformer_from_parameters(
+        net,
+        buses[1],
+        buses[2],
+        **common,
+        tap_side="hv",
+        tap_pos=3,
+        tap_step_percent=0,
+        tap_step_degree=0.7,
+        tap_changer_type="Ideal",
+    )
+    pp.create_transformer_from_parameters(
+        net,
+        buses[1],
+        buses[3],
+        **common,
+        tap_side="lv",
+        tap_pos=2,
+        tap_step_percent=1.0,
+        tap_step_degree=60,
+        tap_changer_type="Ratio",
+    )
+    pp.create_transformer_from_parameters(
+        net,
+        buses[0],
+        buses[2],
+        **common,
+        tap_side="lv",
+        tap_pos=-3,
+        parallel=2,
+        tap_step_percent=1.25,
+        tap_step_degree=0,
+        tap_changer_type="Ratio",
+    )
+    return net
+
+
+def odds_and_ends():
+    """Ward, extended ward, motor, DC line, storage, impedance, a line open at one end, an out-of-service bus."""
+    net = pp.create_empty_network(sn_mva=100.0)
+    b = [pp.create_bus(net, 110.0, in_service=k != 5) for k in range(6)]
+    pp.create_ext_grid(net, b[0])
+    for f, t in ((0, 1), (1, 2), (2, 3), (0, 3), (3, 5)):
+        pp.create_line_from_parameters(net, b[f], b[t], 25, 0.1, 0.4, 9, 0.5)
+    pp.create_line_from_parameters(net, b[1], b[3], 40, 0.1, 0.4, 12, 0.5)
+    pp.create_switch(net, b[3], 5, et="l", closed=False)
+    pp.create_switch(net, b[3], b[4], et="b", closed=True)
+    pp.create_ward(net, b[1], ps_mw=5, qs_mvar=1, pz_mw=3, qz_mvar=2)
+    pp.create_xward(net, b[2], ps_mw=2, qs_mvar=1, pz_mw=1, qz_mvar=0.5, r_ohm=1.0, x_ohm=8.0, vm_pu=1.01)
+    pp.create_motor(net, b[3], pn_mech_mw=4, cos_phi=0.9, efficiency_percent=95, loading_percent=80)
+    pp.create_dcline(net, b[1], b[3], p_mw=6, loss_percent=2, loss_mw=0.1, vm_from_pu=1.0, vm_to_pu=1.0)
+    pp.create_storage(net, b[4], p_mw=3, max_e_mwh=1)
+    pp.create_impedance(
+        net, b[0], b[2], rft_pu=0.02, xft_pu=0.1, sn_mva=60, gf_pu=0.001, bf_pu=0.02, gt_pu=0, bt_pu=0.01
+    )
+    pp.create_shunt(net, b[4], q_mvar=-4, p_mw=0.2, vn_kv=115, step=2)
+    return net
+
+
 NETS = {
+    "phase_shifters": phase_shifters,
+    "odds_and_ends": odds_and_ends,
     "three-winding tap": multivoltage,
     "mv_oberrhein": pn.mv_oberrhein,
     "example_simple": pn.example_simple,

@@ -10,6 +10,7 @@ from gridmodel_cases import matpower_case, matpower_file
 
 from grid.contracts import Status
 from grid.model.contracts import CASE_TABLES
+from grid.readers.mat_file import read_mat_file
 from grid.readers.matpower import read_matpower
 from grid.solve import solve
 from grid.writers.matpower import write_matpower
@@ -204,6 +205,27 @@ def test_mat_and_m_give_the_same_case(tmp_path):
     case = matpower_case("case57")
     write_matpower(case, tmp_path / "c.mat")
     same_flows(case, read_matpower(tmp_path / "c.mat"))
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_mat_files_are_read_as_scipy_reads_them(tmp_path, compressed):
+    """Second reader. Ours exists because scipy's can end the process on a damaged file."""
+    from scipy.io import loadmat, savemat
+
+    content = {
+        "a": np.arange(6.0).reshape(2, 3),
+        "whole": np.arange(4, dtype=np.int16),
+        "mpc": {"version": "2", "baseMVA": 100, "bus": np.eye(3), "bus_name": np.array(["亳州", "b"], dtype=object)},
+    }
+    savemat(tmp_path / "x.mat", content, do_compression=compressed)
+    ours = read_mat_file((tmp_path / "x.mat").read_bytes())
+    theirs = loadmat(tmp_path / "x.mat", simplify_cells=True)
+    assert np.array_equal(ours["a"], theirs["a"])
+    assert np.array_equal(ours["whole"].ravel(), theirs["whole"])
+    assert ours["mpc"]["version"] == theirs["mpc"]["version"] == "2"
+    assert ours["mpc"]["bus_name"] == list(theirs["mpc"]["bus_name"])
+    assert np.array_equal(ours["mpc"]["bus"], theirs["mpc"]["bus"])
+    assert float(ours["mpc"]["baseMVA"][0, 0]) == 100
 
 
 def test_not_a_mat_file(tmp_path):
