@@ -1,8 +1,8 @@
 """A hundred thousand roofs on forty weather cells: eight orientations, then every roof its own.
 
 Run: ``python benchmarks/pv_roofs.py [--roofs N] [--cells N]``. One thread. Prints CPU seconds, the growth of the
-process's memory and, for a sample of roofs, the largest annual difference to pvlib's ModelChain (compared first) with the time
-ModelChain would take for all (its time for the sample, scaled up).
+process's memory and, for a sample of roofs, the largest annual difference to pvlib's ModelChain (compared first) with
+the time ModelChain would take for all (its time for the sample, scaled up).
 """
 
 from __future__ import annotations
