@@ -31,6 +31,7 @@ _OFFSETS_MIN = np.arange(-150, 215, 5)
 _LEAST_CORRELATION = 0.5
 _AGREEING_QUARTERS = 3
 _AGREEMENT_MIN = 30
+_EDGE_TOLERANCE_H = 60
 _BEAM_W_PER_M2 = 50.0
 _ROLL_FROM = 0.75
 """Share of an hour from which on labels are moved; nearer to half an hour, moving would not help."""
@@ -42,6 +43,8 @@ class SunTiming:
 
     ``minutes`` follows global irradiance over the year, ``quarters`` over each quarter of it; ``noon_minutes`` is a
     second opinion that looks at nothing but symmetry: where the middle of the day's energy stands at solar noon.
+    ``edge_hours`` are the hours of the year in which there is light without sun or sun without light, at ``minutes``
+    and at mid-hour: a third opinion, which no cloud can lead astray.
     ``closure_minutes`` is where GHI - DHI - DNI cos(zenith) is least. It only counts as information: a file whose DNI
     was computed from GHI and DHI carries there the sun of whoever computed it, not of the measurement.
     """
@@ -52,13 +55,16 @@ class SunTiming:
     closure_minutes: int
     closure_rms_w_per_m2: float
     noon_minutes: int = 0
+    edge_hours: tuple[int, int] = (0, 0)
 
     @property
     def certain(self) -> bool:
-        """Whether GHI follows the sun at all, three quarters of the year agree with the year, and the symmetry does."""
+        """Whether GHI follows the sun at all, and three quarters of the year, the symmetry of the days and their edges
+        agree with the year."""
         agreeing = sum(abs(quarter - self.minutes) <= _AGREEMENT_MIN for quarter in self.quarters)
         symmetric = abs(self.noon_minutes - self.minutes) <= _AGREEMENT_MIN
-        return self.correlation >= _LEAST_CORRELATION and agreeing >= _AGREEING_QUARTERS and symmetric
+        edges = self.edge_hours[0] <= self.edge_hours[1] + _EDGE_TOLERANCE_H
+        return self.correlation >= _LEAST_CORRELATION and agreeing >= _AGREEING_QUARTERS and symmetric and edges
 
     @property
     def whole_hours_off(self) -> int:
@@ -136,7 +142,13 @@ def detect_sun_timing(ghi: Hours, dni: Hours, dhi: Hours, latitude: float, longi
         closure_minutes=int(_OFFSETS_MIN[best]),
         closure_rms_w_per_m2=float("nan") if closure is None else float(closure[best]),
         noon_minutes=_noon_minutes(ghi, longitude),
+        edge_hours=(_edge_hours(ghi, suns, year), _edge_hours(ghi, suns, MID_HOUR_MIN)),
     )
+
+
+def _edge_hours(ghi: Hours, suns: Hours, minute: int) -> int:
+    sun = suns[int(np.flatnonzero(minute == _OFFSETS_MIN)[0])]
+    return int(((ghi > 0) != (sun > 0)).sum())
 
 
 def _noon_minutes(ghi: Hours, longitude: float) -> int:

@@ -16,7 +16,8 @@ import pandas as pd
 
 from layers.contracts import CHINA_STANDARD_TIME, WEATHER_HOURS, Finding, Origin, Weather
 from layers.datum import CHINA_BOX
-from layers.weather_checks import MID_HOUR_MIN, SunTiming, detect_sun_timing, mean_cos_zenith
+from layers.weather_checks import MID_HOUR_MIN, SunTiming, detect_sun_timing
+from layers.weather_components import derived, with_components
 from layers.weather_gaps import fill_gaps
 from layers.weather_raw import (
     BEAM_HORIZONTAL,
@@ -25,7 +26,6 @@ from layers.weather_raw import (
     SECOND_WIND,
     STATE,
     TYPICAL_YEAR,
-    Floats,
     Options,
     RawWeather,
     Report,
@@ -49,7 +49,6 @@ WHOLE_YEAR_SHARE = 0.95
 _CHINA_HOURS = 8.0
 _HOUR = pd.Timedelta(hours=1)
 _STATED_TOLERANCE_MIN = 2.0
-_LOW_SUN = 0.02
 
 
 @dataclass(frozen=True)
@@ -321,7 +320,7 @@ def _weather(
     words += more_words
     if "ghi_w_per_m2" not in hours:
         words.append("ghi_w_per_m2 modelled: closure of the components")
-        hours = _with_components(hours, raw, year.minute)
+        hours = with_components(hours, raw, year.minute)
     timing = _timing(hours, raw)
     minute = timing.minutes if timing is not None and timing.certain else year.minute
     hours, more_words, findings = _filled(hours, raw, float(minute), naming, report)
@@ -334,7 +333,7 @@ def _weather(
         return None, findings
     hours, more_words, more = _by_the_sun(hours, raw, year, timing, options, report)
     words, findings = words + more_words, findings + more
-    hours, more_words = _derived(hours, raw)
+    hours, more_words = derived(hours, raw)
     words += more_words
     findings += closure_findings(hours, raw.latitude, raw.longitude, report)
     columns = [*WEATHER_HOURS.columns, *(name for name in OPTIONAL if name in hours and hours[name].notna().any())]
@@ -429,7 +428,7 @@ def _by_the_sun(
         )
     if minute is None:
         return hours, words, findings
-    hours = _with_components(hours, raw, float(minute))
+    hours = with_components(hours, raw, float(minute))
     ghi, dni, dhi = (hours[name].to_numpy(float) for name in RADIATION)
     ghi, dhi, dni = means_from_readings(ghi, dhi, dni, raw.latitude, raw.longitude, float(minute))
     words.append(
@@ -447,62 +446,3 @@ def _reading_minute(timing: SunTiming, rows: int, stated: float) -> float | None
     if abs(found - stated) <= CENTRED_TOLERANCE_MIN:
         return None if abs(stated - MID_HOUR_MIN) <= _STATED_TOLERANCE_MIN else stated
     return found if abs(found - MID_HOUR_MIN) > CENTRED_TOLERANCE_MIN else None
-
-
-def _derived(hours: pd.DataFrame, raw: RawWeather) -> tuple[pd.DataFrame, list[str]]:
-    """Columns that the source lacks, modelled; never one that it has."""
-    words = []
-    lacking = [name for name in RADIATION if name not in hours]
-    if lacking:
-        how = "closure of the components" if _can_close(hours) else "the model of Erbs, Klein and Duffie"
-        words.append(f"{', '.join(lacking)} modelled: {how}")
-        hours = _with_components(hours, raw, float(MID_HOUR_MIN))
-    if "pressure_pa" not in hours:
-        from pvlib.atmosphere import alt2pres
-
-        words.append(f"pressure_pa modelled: standard atmosphere at {raw.altitude_m:g} m")
-        hours = hours.assign(pressure_pa=float(alt2pres(raw.altitude_m)))
-    return hours, words
-
-
-def _can_close(hours: pd.DataFrame) -> bool:
-    return BEAM_HORIZONTAL in hours or sum(name in hours for name in RADIATION) == 2
-
-
-def _with_components(hours: pd.DataFrame, raw: RawWeather, minute: float) -> pd.DataFrame:
-    """All of GHI, DNI, DHI; those that are missing by closure, or by Erbs where only GHI is there."""
-    sun = mean_cos_zenith(raw.latitude, raw.longitude, minute)
-    have = {name: hours[name].to_numpy(float) for name in (*RADIATION, BEAM_HORIZONTAL) if name in hours}
-    if "ghi_w_per_m2" not in have:
-        have["ghi_w_per_m2"] = have["dhi_w_per_m2"] + have["dni_w_per_m2"] * sun
-    ghi = have["ghi_w_per_m2"]
-    if BEAM_HORIZONTAL in have:
-        have.setdefault("dhi_w_per_m2", np.maximum(ghi - have[BEAM_HORIZONTAL], 0.0))
-    if "dhi_w_per_m2" not in have and "dni_w_per_m2" in have:
-        have["dhi_w_per_m2"] = np.clip(ghi - have["dni_w_per_m2"] * sun, 0.0, None)
-    if "dhi_w_per_m2" not in have:
-        have["dhi_w_per_m2"] = erbs_diffuse(ghi, sun)
-    if "dni_w_per_m2" not in have:
-        have["dni_w_per_m2"], have["dhi_w_per_m2"] = _beam(ghi, have["dhi_w_per_m2"], sun)
-    return hours.assign(**{name: have[name] for name in RADIATION})
-
-
-def erbs_diffuse(ghi: Floats, cos_zenith: Floats) -> Floats:
-    """Diffuse irradiance by Erbs, Klein and Duffie for hours of a common year [W/m2], shape (8760,).
-
-    References
-    ----------
-    Erbs, Klein and Duffie 1982, doi:10.1016/0038-092X(82)90302-4, as pvlib has it.
-    """
-    from pvlib.irradiance import erbs
-
-    zenith = np.degrees(np.arccos(np.clip(cos_zenith, 0.0, 1.0)))
-    day = np.arange(ghi.size) // 24 + 1
-    return np.clip(np.nan_to_num(np.asarray(erbs(ghi, zenith, day)["dhi"], np.float64)), 0.0, ghi)
-
-
-def _beam(ghi: Floats, dhi: Floats, sun: Floats) -> tuple[Floats, Floats]:
-    """DNI by closure, at most 1100 W/m2 (what a clean, dry sky lets through), and the diffuse that is left."""
-    most = 1100.0
-    dni = np.minimum(np.divide(np.maximum(ghi - dhi, 0.0), sun, out=np.zeros_like(ghi), where=sun > _LOW_SUN), most)
-    return dni, np.maximum(ghi - dni * np.where(sun > _LOW_SUN, sun, 0.0), 0.0)

@@ -354,13 +354,15 @@ def test_real_data_1_four_stations_are_an_hour_off(station_weather: dict[str, We
 
 @pytest.mark.real_data
 def test_two_opinions_on_the_labels_of_the_files(real_data: Path) -> None:
-    """As filed: correlation and symmetry agree within 10 min at all stations, closure disagrees by up to 50."""
+    """As filed: correlation and symmetry agree within 10 min at all stations, and there are never more hours with
+    light and no sun (or the reverse) than at mid-hour; closure disagrees by up to 50 min."""
     for path in stations(real_data):
         name = path.name.split(".")[1].split("-")[0]
         weather = read_epw(card(path), "x", options=Options(labels="as_filed"))
         ghi, dni, dhi = (weather.hours[f"{part}_w_per_m2"].to_numpy() for part in ("ghi", "dni", "dhi"))
         timing = detect_sun_timing(ghi, dni, dhi, weather.latitude, weather.longitude)
         assert abs(timing.minutes - timing.noon_minutes) <= 10
+        assert timing.edge_hours[0] <= timing.edge_hours[1]
         low, high = (-40, -25) if name in HOUR_OFF else (-5, 0)
         assert low <= timing.minutes <= high
         assert timing.closure_minutes - timing.minutes >= 5
