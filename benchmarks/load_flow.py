@@ -64,8 +64,9 @@ def main() -> int:
             median_seconds(lambda case=case: solve(case), arguments.repeats),
             median_seconds(run, arguments.repeats),
         )
-        if gap > 1e-6:
-            print(f"{name}: the answers differ by {gap:.1e} pu")
+        lost = net.res_line["pl_mw"].sum() + net.res_trafo["pl_mw"].sum()
+        if gap > 1e-6 or abs(lost - solution.losses_mw) > 1e-4:
+            print(f"{name}: the answers differ by {gap:.1e} pu, losses {solution.losses_mw:.4f} and {lost:.4f} MW")
             failed = True
             continue
         print(
