@@ -16,7 +16,7 @@ Complexes = npt.NDArray[np.complex128]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-STATES = 32
+STATES = 64
 """States worked on side by side: what fits the processor's cache."""
 
 

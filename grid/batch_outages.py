@@ -63,7 +63,7 @@ class Lost:
 
     def part(self, which: Bools) -> Lost:
         """Of some of the states; who is dead is kept with the block."""
-        z = np.ascontiguousarray(self.z[:, np.tile(which, 4)])
+        z = np.take(self.z, np.flatnonzero(np.tile(which, 4)), axis=1)
         return Lost(
             self.branch[which], self.f[which], self.t[which], np.ascontiguousarray(self.y[:, which]),
             np.ascontiguousarray(self.sees[:, which]), z, np.ascontiguousarray(self.inner[:, :, which]),

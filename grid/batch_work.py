@@ -83,8 +83,9 @@ class Work:
 
     def part(self, which: Bools) -> Work:
         one = self.p0.shape[1] == 1
-        cut = [np.ascontiguousarray(x[:, which]) for x in (self.vr, self.vi, self.vm, self.b)]
-        p0, q0 = (x if one else np.ascontiguousarray(x[:, which]) for x in (self.p0, self.q0))
+        kept = np.flatnonzero(which)
+        cut = [np.take(x, kept, axis=1) for x in (self.vr, self.vi, self.vm, self.b)]
+        p0, q0 = (x if one else np.take(x, kept, axis=1) for x in (self.p0, self.q0))
         lost = None if self.lost is None else self.lost.part(which)
         return Work(self.state[which], cut[0], cut[1], cut[2], self.sigma[which], p0, q0, lost, cut[3],
                      self.error[which], self.best[which])  # fmt: skip
