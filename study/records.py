@@ -71,7 +71,7 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         for h in file.hosts
         if h.area_share < 1
     ]
-    wind = file.wind
+    entry = file.wind
     speed = (
         [
             Assumption(
@@ -79,12 +79,12 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
                 "wind",
                 "轮毂高度长期平均风速",
                 "long-run mean wind speed at hub height",
-                f"{wind.mean_speed_m_per_s:g} m/s",
-                wind.source,
-                wind.confidence,
+                f"{entry.mean_speed_m_per_s:g} m/s",
+                entry.source,
+                entry.confidence,
             )
         ]
-        if wind.mean_speed_m_per_s is not None
+        if entry.mean_speed_m_per_s is not None
         else []
     )
     compared = scoring.ahp_result(file)
@@ -119,8 +119,8 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         if demand is not None
         else []
     )
-    return (*own, *shares, *sites.roof_assumptions(file), *_missing_values(file), *weights, *costs.cost_assumptions(file), *speed,
-            *wind_assumptions(file), *split)  # fmt: skip
+    roofs, money, wind = sites.roof_assumptions(file), costs.cost_assumptions(file), wind_assumptions(file)
+    return (*own, *shares, *roofs, *_missing_values(file), *weights, *money, *speed, *wind, *split)
 
 
 def _missing_values(file: StudyFile) -> list[Assumption]:

@@ -55,7 +55,7 @@ def test_all_typos_and_all_faults_of_form_come_in_one_report(tmp_path: Path) -> 
     path = samples.edited(
         samples.generated_study(tmp_path),
         ("weight = 0.40", "wieght = 0.40"),
-        ("area_share = 0.18", "area_share = 18"),
+        ('share_column = "roof_share"', "area_share = 18"),
         ('season = "winter"', 'season = "witner"'),
     )
     with pytest.raises(InputError) as caught:
