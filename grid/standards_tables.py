@@ -34,6 +34,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "unit_costs": ("kind", "item", "vn_kv"),
     "short_circuit": ("vn_kv",),
     "short_circuit_sources": ("fuel",),
+    "short_circuit_rules": ("rule",),
     "zero_sequence": ("vn_kv",),
     "seasons": ("season",),
     "terrain_factors": ("terrain",),

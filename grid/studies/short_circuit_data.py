@@ -1,0 +1,498 @@
+"""What IEC 60909 needs to know of a case: sources, corrected impedances, zero sequence, and what had to be assumed.
+
+::
+
+    machine or infeed       unit between earthed levels                 between an earthed and another level
+      c U                   f o--[ s z0 ]--+--[ (1-s) z0 ]--o t         f o--[ z0 ]--+        o t
+      (~)--[ z1, z0 ]--o                   |                                         |
+                                      [ j m |z0| ] delta winding                     = earth
+
+Loads, shunts, line capacitances, HVDC ends and tap positions do not count (IEC 60909-0, equivalent voltage source);
+all impedances are on ``base_mva`` and the buses' base voltages, converters are current sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from grid.model.arrays import Bools, CaseArrays, Complexes, Floats, Ints, compile_case
+from grid.model.contracts import BusBranch
+from grid.model.nameplate import star_impedances
+from grid.standards_tables import standard_table
+from layers.contracts import Finding, InputError
+
+Texts = npt.NDArray[np.object_]
+LINE, THROUGH, DELTA, EARTHED_FROM, EARTHED_TO, OPEN = "line", "through", "delta", "earthed_from", "earthed_to", "open"
+
+
+@dataclass(frozen=True)
+class ShortCircuitOptions:
+    """What the source of the network does not say, by id; everything else follows from the standard tables."""
+
+    engine: Literal["auto", "pandapower", "matrix"] = "auto"
+    """pandapower's ``calc_sc``, or the closed form on the bus impedance matrix; auto takes pandapower for up to
+    ``most_pandapower_buses`` buses (it inverts a dense matrix)."""
+    most_pandapower_buses: int = 1500
+    infeed_s_sc_mva: Mapping[str, float] = field(default_factory=dict)
+    """Short-circuit power [MVA] by generator id; the generator counts as outside equivalent."""
+    xdss_percent: Mapping[str, float] = field(default_factory=dict)
+    """Subtransient reactance [% of the machine's rating] by generator id."""
+    sn_mva: Mapping[str, float] = field(default_factory=dict)
+    """Rating [MVA] by generator id."""
+    k: Mapping[str, float] = field(default_factory=dict)
+    """Short-circuit over rated current of converters by generator id."""
+    breaker_ka: Mapping[int, float] = field(default_factory=dict)
+    """Breaker rating [kA] by bus id."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Voltage sources behind an impedance, shape (sources,); ``y0_pu`` is 0 where the neutral is not earthed."""
+
+    bus: Ints
+    y1_pu: Complexes
+    y0_pu: Complexes
+
+
+@dataclass(frozen=True)
+class Converters:
+    """Current sources, shape (converters,): bus row, rating and factor on the rated current."""
+
+    bus: Ints
+    sn_mva: Floats
+    k: Floats
+
+
+@dataclass(frozen=True)
+class FaultData:
+    """A case ready for short circuits. ``z1_pu`` and ``z0_pu`` hold the correction factors already; ``zero_kind``
+    names how each branch carries zero sequence and ``delta_pu`` the reactance to its delta winding (0 none)."""
+
+    arrays: CaseArrays
+    c: float
+    z1_pu: Complexes
+    z0_pu: Complexes
+    zero_kind: Texts
+    delta_pu: Floats
+    rating_mva: Floats
+    """Rating of each branch, ``base_mva`` where unknown: the base of its correction factor."""
+    star_leg: Bools
+    sources: Sources
+    converters: Converters
+    breaker_ka: Floats
+    """Rating at each bus row; NaN where no level is near."""
+    earthed: Bools
+    """Bus rows whose level has earthed neutrals and that are not machine terminals."""
+    findings: tuple[Finding, ...]
+
+    @property
+    def base_ka(self) -> Floats:
+        """Current of 1 pu at each bus row."""
+        return np.asarray(self.arrays.base_mva / (np.sqrt(3) * self.arrays.case.buses["vn_kv"].to_numpy(float)))
+
+
+def fault_rules() -> dict[str, float]:
+    """Value of each row of ``standards/short_circuit_rules.csv``."""
+    table = standard_table("short_circuit_rules")
+    return dict(zip(table["rule"], table["value"].astype(float), strict=True))
+
+
+def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> FaultData:
+    """Collect sources and impedances of a case and note every assumption.
+
+    Raises
+    ------
+    InputError
+        If the tables are broken, or an option names what the case does not have or is not positive.
+    """
+    options = options or ShortCircuitOptions()
+    arrays = compile_case(case)
+    _refuse_options(case, options)
+    rules = fault_rules()
+    notes = _Notes(case.source.shown_path)
+    vn = arrays.case.buses["vn_kv"].to_numpy(float)
+    breaker = _breaker_ratings(arrays, vn, options, rules, notes)
+    z1, rating, leg = _corrected(case, arrays, rules, notes)
+    terminal = machine_terminals(arrays)
+    text = "Machine buses that only a transformer joins to the network: terminals without earth or listed breaker."
+    notes.add("terminals", "buses", arrays.bus_ids[terminal & (vn >= rules["earthed_from_kv"])], text, "C", "")
+    earthed = (vn >= rules["earthed_from_kv"]) & ~terminal
+    z0, kind, delta = _zero_sequence(arrays, z1, leg, vn, earthed, rules, notes)
+    hidden = terminal & (vn >= rules["step_up_from_kv"]) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
+    unseen = (vn >= rules["step_up_from_kv"]) & ~terminal
+    sources, converters = _sources(arrays, vn, unseen, breaker, options, rules, notes)
+    _note_neglected(arrays, notes)
+    return FaultData(
+        arrays, rules["voltage_factor"], z1, z0, kind, delta, rating, leg, sources, converters,
+        np.where(hidden, np.nan, breaker),
+        earthed, tuple(notes.found),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- findings
+
+
+@dataclass
+class _Notes:
+    """Assumptions, one finding a kind."""
+
+    file: str
+    found: list[Finding] = field(default_factory=list)
+
+    def add(
+        self, rule: str, layer: str, ids: Iterable[Any], message: str, confidence: str, remedy: str,
+        severity: Literal["note", "warning"] = "note",
+    ) -> None:  # fmt: skip
+        names = [str(x) for x in ids]
+        if names:
+            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            text = f"{message} Confidence {confidence}." if confidence else message
+            self.found.append(
+                Finding(severity, f"short_circuit.{rule}", self.file, layer, shown, str(len(names)), text, remedy)
+            )
+
+
+def _refuse_options(case: BusBranch, options: ShortCircuitOptions) -> None:
+    known: dict[str, set[Any]] = {
+        name: set(case.generators["generator_id"]) for name in ("infeed_s_sc_mva", "xdss_percent", "sn_mva", "k")
+    }
+    known["breaker_ka"] = set(case.buses["bus_id"].astype(int))
+    found = []
+    for name, ids in known.items():
+        for key, value in getattr(options, name).items():
+            wrong = "There is no such id in the network." if key not in ids else ""
+            wrong = wrong or ("" if np.isfinite(value) and value > 0 else "The value must be above 0.")
+            if wrong:
+                found.append(
+                    Finding("error", "short_circuit.option", case.source.shown_path, name, str(key), f"{value:g}",
+                            wrong, "Correct the id or the value.")
+                )  # fmt: skip
+    if options.engine not in ("auto", "pandapower", "matrix"):
+        remedy = "Use auto, pandapower or matrix."
+        found.append(Finding("error", "short_circuit.option", "", "engine", "", options.engine, "Unknown.", remedy))
+    if found:
+        raise InputError(found)
+
+
+def _note_neglected(arrays: CaseArrays, notes: _Notes) -> None:
+    if len(arrays.hvdc_bus):
+        text = "HVDC ends give no short-circuit current here (line-commutated converters)."
+        notes.add("hvdc", "hvdc", arrays.case.hvdc["hvdc_id"], text, "B", "Give voltage-source ends as generators.")
+
+
+# ---------------------------------------------------------------- levels
+
+
+def nearest_level(vn_kv: Floats, levels_kv: Floats, most_ratio: float = np.inf) -> Ints:
+    """Index of the level nearest in ratio to each voltage; -1 where even that is ``most_ratio`` away."""
+    apart = np.abs(np.log(vn_kv[:, None] / levels_kv[None, :]))
+    best = np.argmin(apart, axis=1)
+    near = apart[np.arange(len(vn_kv)), best] < np.log(most_ratio)
+    return np.asarray(np.where(near, best, -1), dtype=np.int64)
+
+
+def _breaker_ratings(
+    arrays: CaseArrays, vn: Floats, options: ShortCircuitOptions, rules: Mapping[str, float], notes: _Notes
+) -> Floats:
+    table = standard_table("short_circuit")
+    level = nearest_level(vn, table["vn_kv"].to_numpy(float), rules["level_ratio"])
+    limit = np.where(level >= 0, table["limit_ka"].to_numpy(float)[level], np.nan)
+    for bus, value in options.breaker_ka.items():
+        limit[arrays.bus_ids == bus] = value
+    told = ~arrays.case.buses["is_star"].to_numpy(bool) & ~arrays.off
+    assumed = told & np.isfinite(limit) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
+    if assumed.any():
+        kv = sorted(set(vn[assumed]), reverse=True)
+        text = "Breaker ratings are the planning values of the level, not those of the bay."
+        notes.add("breaker_rating", "buses", (f"{v:g} kV" for v in kv), text, "B", "Give breaker_ka by bus.")
+    unknown = told & np.isnan(limit)
+    text = "No breaker rating is listed near this voltage: no margin."
+    notes.add("breaker_unknown", "buses", arrays.bus_ids[unknown], text, "", "Give breaker_ka by bus.")
+    return np.asarray(limit, dtype=np.float64)
+
+
+# ---------------------------------------------------------------- positive sequence
+
+
+def _correction(x_pu: Floats, rules: Mapping[str, float]) -> Floats:
+    """K_T = 0.95 c / (1 + 0.6 x_T), with x_T on the unit's own rating (IEC 60909-0, network transformers)."""
+    factor = rules["transformer_correction"] * rules["voltage_factor"]
+    return np.asarray(factor / (1 + 0.6 * np.abs(x_pu)), dtype=np.float64)
+
+
+def is_transformer(arrays: CaseArrays) -> Bools:
+    """Branches that count as transformers: so named, or with a ratio or shift."""
+    named = (arrays.case.branches["kind"] == "transformer").to_numpy(bool)
+    return np.asarray(named | (arrays.branch.ratio != 1) | (arrays.branch.shift_rad != 0))
+
+
+def machine_terminals(arrays: CaseArrays) -> Bools:
+    """Bus rows that are a machine's terminals whatever their base voltage: transformers to one other bus, no line.
+
+    Cases with one base voltage for all buses hide their step-up transformers this way.
+    """
+    n, live = arrays.n_node, arrays.live
+    unit = is_transformer(arrays)
+    machine = np.zeros(n, dtype=bool)
+    machine[arrays.node[arrays.generator_bus[arrays.generator_on]]] = True
+    lines = live & ~unit
+    touched = np.bincount(arrays.f[lines], minlength=n) + np.bincount(arrays.t[lines], minlength=n)
+    units = live & unit
+    pairs = np.unique(
+        np.concatenate(
+            [np.stack([arrays.f[units], arrays.t[units]], 1), np.stack([arrays.t[units], arrays.f[units]], 1)]
+        ),
+        axis=0,
+    )
+    neighbours = np.bincount(pairs[:, 0], minlength=n)
+    return np.asarray((machine & (touched == 0) & (neighbours == 1))[arrays.node])
+
+
+def _corrected(
+    case: BusBranch, arrays: CaseArrays, rules: Mapping[str, float], notes: _Notes
+) -> tuple[Complexes, Floats, Bools]:
+    """Series impedances with K_T, the ratings they refer to, and which branches are legs of three-winding units."""
+    branches, base = arrays.case.branches, arrays.base_mva
+    z = arrays.branch.z_pu.copy()
+    given = branches["rating_a_mva"].to_numpy(float)
+    rating = np.where(given > 0, given, base)
+    unit = is_transformer(arrays) & ~arrays.tie
+    leg = (branches["transformer_id"] != "").to_numpy(bool)
+    two = unit & ~leg
+    z[two] *= _correction(z[two].imag * rating[two] / base, rules)
+    unrated = branches["branch_id"].to_numpy()[unit & arrays.live & ~(given > 0)]
+    text = f"Transformers without rating: correction factor K_T for {base:g} MVA."
+    notes.add("transformer_rating", "branches", unrated, text, "C", "Give the rating.")
+    three = case.three_winding
+    if len(three):
+        sn = np.stack([three[f"rating_{k}_mva"].to_numpy(float) for k in (1, 2, 3)])
+        sn = np.where(sn > 0, sn, base)
+        pairs = []
+        for k, name in enumerate(("12", "23", "31")):
+            pair = three[f"r_{name}_pu"].to_numpy(float) + 1j * three[f"x_{name}_pu"].to_numpy(float)
+            pairs.append(pair * _correction(pair.imag * np.minimum(sn[k], sn[(k + 1) % 3]) / base, rules))
+        row = {name: i for i, name in enumerate(branches["branch_id"])}
+        for k, legs in enumerate(star_impedances(*pairs), start=1):
+            for name, value in zip(three["transformer_id"], legs, strict=True):
+                z[row[f"{name}/{k}"]] = value
+    turned = unit & arrays.live & (np.abs(arrays.branch.ratio - 1) > 1e-9)
+    text = "Transformers count at nominal ratio (IEC 60909: main tap)."
+    notes.add("taps", "branches", branches["branch_id"].to_numpy()[turned], text, "B", "")
+    return z, np.asarray(rating, dtype=np.float64), leg
+
+
+# ---------------------------------------------------------------- zero sequence
+
+
+def _zero_sequence(
+    arrays: CaseArrays, z1: Complexes, leg: Bools, vn: Floats, earthed: Bools, rules: Mapping[str, float], notes: _Notes
+) -> tuple[Complexes, Texts, Floats]:
+    unit = is_transformer(arrays)
+    kind = np.where(unit, OPEN, LINE).astype(object)
+    z0 = np.where(unit, z1, _line_zero_sequence(arrays, vn, rules, notes))
+    z0 = np.where(unit, z1.real + 1j * rules["transformer_x0_over_x1"] * z1.imag, z0)
+    from_kv, to_kv = vn[arrays.f_bus], vn[arrays.t_bus]
+    earthed_from, earthed_to = earthed[arrays.f_bus], earthed[arrays.t_bus]
+    two = unit & ~leg
+    kind[two & earthed_from & earthed_to] = THROUGH
+    kind[two & earthed_from & ~earthed_to] = EARTHED_FROM
+    kind[two & ~earthed_from & earthed_to] = EARTHED_TO
+    ratio = np.maximum(from_kv, to_kv) / np.minimum(from_kv, to_kv)
+    delta = (kind == THROUGH) & (ratio >= rules["auto_ratio"])
+    kind[delta] = DELTA
+    high = np.maximum(from_kv, to_kv) >= rules["delta_from_kv"]
+    m = np.where(high, rules["delta_x_high"], rules["delta_x_low"])
+    uncorrected = arrays.branch.z_pu.real + 1j * rules["transformer_x0_over_x1"] * arrays.branch.z_pu.imag
+    delta_pu = np.where(delta, m * np.abs(uncorrected), 0.0)
+    _star_legs(arrays, kind, leg, vn, earthed)
+    ids = arrays.case.branches["branch_id"].to_numpy()
+    for name, text in (
+        (DELTA, "Units between earthed levels: YNyn with a delta winding."),
+        (THROUGH, "Units between buses of one earthed level: zero sequence passes."),
+        (OPEN, "Units between levels that are not earthed: no zero sequence."),
+    ):
+        notes.add(f"vector_group_{name}", "branches", ids[two & arrays.live & (kind == name)], text, "C", "")
+    one = two & arrays.live & np.isin(kind, (EARTHED_FROM, EARTHED_TO))
+    odd = np.round(np.rad2deg(arrays.branch.shift_rad) / 30).astype(int) % 2 == 1
+    text = "Units from an earthed to another level: YNd, as the shift says."
+    notes.add("vector_group_ynd", "branches", ids[one & odd], text, "B", "")
+    text = "Units from an earthed to another level without a shift in the source: YNd by their levels."
+    notes.add("vector_group_assumed", "branches", ids[one & ~odd], text, "C", "")
+    text = "Windings of three-winding units: earthed levels pass zero sequence, the lowest level is a delta."
+    notes.add("vector_group_3w", "branches", ids[leg & arrays.live], text, "C", "")
+    return np.asarray(z0, dtype=np.complex128), kind, np.asarray(delta_pu, dtype=np.float64)
+
+
+def _line_zero_sequence(arrays: CaseArrays, vn: Floats, rules: Mapping[str, float], notes: _Notes) -> Complexes:
+    """z0 of lines: r1 + added ohms of the earth's return by length, x1 times the level's factor."""
+    branches = arrays.case.branches
+    table = standard_table("zero_sequence")
+    kv = vn[arrays.f_bus]
+    level = nearest_level(kv, table["vn_kv"].to_numpy(float))
+    z, ohm = arrays.branch.z_pu, kv**2 / arrays.base_mva
+    length = branches["length_km"].to_numpy(float)
+    typical = np.where(kv >= rules["delta_from_kv"], rules["line_x_high_ohm_per_km"], rules["line_x_low_ohm_per_km"])
+    known = length > 0
+    length = np.where(known, length, np.maximum(z.imag, 0.0) * ohm / typical)
+    r0 = z.real + table["r0_add_ohm_per_km"].to_numpy(float)[level] * length / ohm
+    x0 = z.imag * np.where(z.imag > 0, table["x0_over_x1"].to_numpy(float)[level], 1.0)
+    line = ~is_transformer(arrays) & arrays.live
+    ids = branches["branch_id"].to_numpy()
+    text = "Zero sequence of lines by level: x0 and r0 of overhead lines with ground wires."
+    notes.add("line_zero_sequence", "branches", ids[line], text, "C", "Give zero_sequence.csv of your own.")
+    text = "Length of these lines told by their reactance, for r0."
+    notes.add("line_length", "branches", ids[line & ~known], text, "C", "Give length_km.")
+    return np.asarray(r0 + 1j * x0, dtype=np.complex128)
+
+
+def _star_legs(arrays: CaseArrays, kind: Texts, leg: Bools, vn: Floats, earthed: Bools) -> None:
+    """Windings of three-winding units: earthed ones pass, the lowest other one is the delta, further ones open."""
+    owners = arrays.case.branches["transformer_id"].to_numpy()
+    for unit in dict.fromkeys(owners[leg]):
+        own = np.flatnonzero(owners == unit)
+        kv = vn[arrays.f_bus[own]]
+        kind[own] = np.where(earthed[arrays.f_bus[own]], THROUGH, OPEN)
+        lowest = own[np.argmin(kv)]
+        if kind[lowest] == OPEN:
+            kind[lowest] = EARTHED_TO
+
+
+# ---------------------------------------------------------------- sources
+
+
+def _sources(
+    arrays: CaseArrays, vn: Floats, unseen_step_up: Bools, breaker: Floats, options: ShortCircuitOptions,
+    rules: Mapping[str, float], notes: _Notes,
+) -> tuple[Sources, Converters]:  # fmt: skip
+    table = standard_table("short_circuit_sources").set_index("fuel")
+    running = arrays.case.generators[arrays.generator_on]
+    rows = arrays.generator_bus[arrays.generator_on]
+    reference = set(arrays.reference.tolist())
+    voltage: list[tuple[int, complex, complex]] = []
+    current: list[tuple[int, float, float]] = []
+    assumed: dict[str, list[str]] = {name: [] for name in _ASSUMED}
+    for row, g in zip(rows.tolist(), running.to_dict("records"), strict=True):
+        name, fuel = str(g["generator_id"]), str(g["fuel"])
+        entry = table.loc[fuel] if fuel in table.index else None
+        sn, how = _rating(g, options.sn_mva.get(name), rules)
+        infeed = name in options.infeed_s_sc_mva or entry is None or (not sn and row in reference)
+        if not infeed and not sn:
+            assumed["no_rating"].append(name)
+            continue
+        if how and not infeed:
+            assumed[how].append(name)
+        if infeed:
+            given = options.infeed_s_sc_mva.get(name)
+            if given is None:
+                assumed["infeed"].append(name)
+                given = _infeed_mva(float(vn[row]), float(breaker[row]), rules)
+            voltage.append((row, *_infeed_admittances(given, arrays.base_mva, rules)))
+        elif entry is not None and entry["kind"] == "converter":
+            k = options.k.get(name)
+            assumed["k"].extend([name] if k is None else [])
+            current.append((row, sn, float(entry["k"]) if k is None else k))
+        elif entry is not None:
+            xdss = options.xdss_percent.get(name)
+            assumed["xdss"].extend([name] if xdss is None else [])
+            x = (float(entry["xdss_percent"]) if xdss is None else xdss) / 100
+            unseen = bool(unseen_step_up[row])
+            assumed["step_up"].extend([name] if unseen else [])
+            voltage.append((row, *_machine_admittances(sn, x, float(entry["rx"]), unseen, arrays.base_mva, rules)))
+    for name, ids in assumed.items():
+        message, confidence, remedy, severity = _ASSUMED[name]
+        notes.add(name, "generators", ids, message, confidence, remedy, severity)
+    return (
+        Sources(
+            np.array([v[0] for v in voltage], dtype=np.int64),
+            np.array([v[1] for v in voltage], dtype=complex),
+            np.array([v[2] for v in voltage], dtype=complex),
+        ),
+        Converters(
+            np.array([v[0] for v in current], dtype=np.int64),
+            np.array([v[1] for v in current], dtype=float),
+            np.array([v[2] for v in current], dtype=float),
+        ),
+    )
+
+
+_Severity = Literal["note", "warning"]
+_ASSUMED: dict[str, tuple[str, str, str, _Severity]] = {
+    "no_rating": ("Running plants of unknown rating and output give no current.", "", "Give sn_mva or p_max_mw.",
+                  "warning"),
+    "rating_by_power": ("Rating told by the largest active power and the rated power factor.", "C", "Give sn_mva.",
+                        "note"),
+    "rating_below_power": ("The stated rating is below the largest active power and was taken for a placeholder.", "C",
+                           "Give sn_mva.", "note"),
+    "rating_by_reactive_power": ("Rating told by the largest reactive power (synchronous condenser).", "C",
+                                 "Give sn_mva.", "note"),
+    "infeed": ("Short-circuit power of outside equivalents: half of the breaker rating of their level.", "C",
+               "Give infeed_s_sc_mva.", "note"),
+    "k": ("Converters are current sources of k times their rating, k by technology.", "C", "Give k by generator.",
+          "note"),
+    "xdss": ("Subtransient reactance of machines by fuel.", "C", "Give xdss_percent by generator.", "note"),
+    "step_up": ("Machines on a transmission bus: an unseen step-up transformer stands in series, its high side is "
+                "earthed.", "C", "Model machine terminals and step-up transformers.", "note"),
+}  # fmt: skip
+
+
+def _rating(g: Mapping[Any, Any], given: float | None, rules: Mapping[str, float]) -> tuple[float, str]:
+    """(MVA, assumption made): the stated rating unless it is below the largest active power; 0 where nothing tells."""
+    if given is not None:
+        return given, ""
+    stated, most = float(g["sn_mva"]), float(g["p_max_mw"])
+    power = max(most if np.isfinite(most) else 0.0, abs(float(g["p_mw"])), 0.0)
+    converter = g["fuel"] in ("pv", "wind", "storage")
+    by_power = power if converter else power / rules["rated_power_factor"]
+    if np.isfinite(stated) and stated > 0:
+        return (stated, "") if stated >= 0.99 * power else (by_power, "rating_below_power")
+    if power > 0:
+        return by_power, "rating_by_power"
+    reactive = float(g["q_max_mvar"])
+    return (reactive, "rating_by_reactive_power") if np.isfinite(reactive) and reactive > 0 else (0.0, "")
+
+
+def _infeed_mva(vn_kv: float, breaker_ka: float, rules: Mapping[str, float]) -> float:
+    """Short-circuit power of an equivalent that nothing is known of."""
+    if not np.isfinite(breaker_ka):
+        table = standard_table("short_circuit")
+        breaker_ka = float(table["limit_ka"].iloc[nearest_level(np.array([vn_kv]), table["vn_kv"].to_numpy(float))[0]])
+    return float(rules["infeed_share"] * np.sqrt(3) * vn_kv * breaker_ka)
+
+
+def _infeed_admittances(s_sc_mva: float, base_mva: float, rules: Mapping[str, float]) -> tuple[complex, complex]:
+    """Z_Q = c U^2 / S"k, split by R/X; zero sequence by the factor on X (IEC 60909-0, network feeders)."""
+    z = rules["voltage_factor"] * base_mva / s_sc_mva
+    rx = rules["infeed_rx"]
+    x = z / np.sqrt(1 + rx**2)
+    x0 = rules["infeed_x0_over_x1"] * x
+    return 1 / complex(rx * x, x), 1 / complex(rx * x0, x0)
+
+
+def _machine_admittances(
+    sn_mva: float, xdss: float, rx: float, unseen_step_up: bool, base_mva: float, rules: Mapping[str, float]
+) -> tuple[complex, complex]:
+    """Machine with K_G = c / (1 + x" sin(phi)); with an unseen step-up unit, K (Z_G + Z_T) as IEC 60909's K_SO at
+    nominal ratios. The star point of the step-up's high side is earthed, that of a machine is not."""
+    k = rules["voltage_factor"] / (1 + xdss * np.sqrt(1 - rules["rated_power_factor"] ** 2))
+    z1 = complex(rx * xdss, xdss)
+    if not unseen_step_up:
+        return 1 / (k * z1 * base_mva / sn_mva), 0j
+    vk, ratio = rules["step_up_vk_percent"] / 100, rules["step_up_rx"]
+    x = vk / np.sqrt(1 + ratio**2)
+    z_t = complex(ratio * x, x)
+    z0 = complex(z_t.real, rules["transformer_x0_over_x1"] * z_t.imag)
+    scale = k * base_mva / sn_mva
+    return 1 / (scale * (z1 + z_t)), 1 / (scale * z0)
+
+
+def bus_names(arrays: CaseArrays) -> pd.DataFrame:
+    """bus, name and vn_kv of the buses that are told about: not star points."""
+    buses = arrays.case.buses
+    told = ~buses["is_star"].to_numpy(bool)
+    return pd.DataFrame({"bus": buses["bus_id"], "name": buses["name"], "vn_kv": buses["vn_kv"]})[told]
