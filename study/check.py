@@ -10,8 +10,8 @@ from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
 from study.land import land_findings
-from study.scoring import criterion_findings
 from study.pv import pv_findings
+from study.scoring import criterion_findings
 from study.sites import site_findings
 from study.study_file import Study, nearest
 from study.wind import wind_findings
