@@ -23,7 +23,7 @@ import pandas as pd
 
 from grid.model.arrays import Bools, CaseArrays, Complexes, Floats, Ints, compile_case
 from grid.model.contracts import BusBranch
-from grid.model.nameplate import star_impedances
+from grid.model.nameplate import Pi, pi_to_t, star_impedances
 from grid.standards_tables import standard_table
 from layers.contracts import Finding, InputError
 
@@ -76,6 +76,8 @@ class FaultData:
 
     arrays: CaseArrays
     c: float
+    leakage_pu: Complexes
+    """Series impedances without factors; of transformers the leakage, without the magnetising branch."""
     z1_pu: Complexes
     z0_pu: Complexes
     zero_kind: Texts
@@ -118,18 +120,19 @@ def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> F
     notes = _Notes(case.source.shown_path)
     vn = arrays.case.buses["vn_kv"].to_numpy(float)
     breaker = _breaker_ratings(arrays, vn, options, rules, notes)
-    z1, rating, leg = _corrected(case, arrays, rules, notes)
+    leakage = _leakages(arrays)
+    z1, rating, leg = _corrected(case, arrays, leakage, rules, notes)
     terminal = machine_terminals(arrays)
     text = "Machine buses that only a transformer joins to the network: terminals without earth or listed breaker."
     notes.add("terminals", "buses", arrays.bus_ids[terminal & (vn >= rules["earthed_from_kv"])], text, "C", "")
     earthed = (vn >= rules["earthed_from_kv"]) & ~terminal
-    z0, kind, delta = _zero_sequence(arrays, z1, leg, vn, earthed, rules, notes)
+    z0, kind, delta = _zero_sequence(arrays, leakage, z1, leg, vn, earthed, rules, notes)
     hidden = terminal & (vn >= rules["step_up_from_kv"]) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
     unseen = (vn >= rules["step_up_from_kv"]) & ~terminal
-    sources, converters = _sources(arrays, vn, unseen, breaker, options, rules, notes)
+    sources, converters = _sources(arrays, vn, unseen, options, rules, notes)
     _note_neglected(arrays, notes)
     return FaultData(
-        arrays, rules["voltage_factor"], z1, z0, kind, delta, rating, leg, sources, converters,
+        arrays, rules["voltage_factor"], leakage, z1, z0, kind, delta, rating, leg, sources, converters,
         np.where(hidden, np.nan, breaker),
         earthed, tuple(notes.found),
     )  # fmt: skip
@@ -240,7 +243,9 @@ def machine_terminals(arrays: CaseArrays) -> Bools:
     n, live = arrays.n_node, arrays.live
     unit = is_transformer(arrays)
     machine = np.zeros(n, dtype=bool)
-    machine[arrays.node[arrays.generator_bus[arrays.generator_on]]] = True
+    table = standard_table("short_circuit_sources")
+    turning = arrays.case.generators["fuel"].isin(table.loc[table["kind"] == "machine", "fuel"]).to_numpy(bool)
+    machine[arrays.node[arrays.generator_bus[arrays.generator_on & turning]]] = True
     lines = live & ~unit
     touched = np.bincount(arrays.f[lines], minlength=n) + np.bincount(arrays.t[lines], minlength=n)
     units = live & unit
@@ -254,12 +259,17 @@ def machine_terminals(arrays: CaseArrays) -> Bools:
     return np.asarray((machine & (touched == 0) & (neighbours == 1))[arrays.node])
 
 
+def _leakages(arrays: CaseArrays) -> Complexes:
+    pi = Pi(arrays.branch.z_pu, arrays.branch.y_pu)
+    return np.asarray(np.where(is_transformer(arrays), pi_to_t(pi)[0], pi.z_pu), dtype=np.complex128)
+
+
 def _corrected(
-    case: BusBranch, arrays: CaseArrays, rules: Mapping[str, float], notes: _Notes
+    case: BusBranch, arrays: CaseArrays, leakage: Complexes, rules: Mapping[str, float], notes: _Notes
 ) -> tuple[Complexes, Floats, Bools]:
     """Series impedances with K_T, the ratings they refer to, and which branches are legs of three-winding units."""
     branches, base = arrays.case.branches, arrays.base_mva
-    z = arrays.branch.z_pu.copy()
+    z = leakage.copy()
     given = branches["rating_a_mva"].to_numpy(float)
     rating = np.where(given > 0, given, base)
     unit = is_transformer(arrays) & ~arrays.tie
@@ -291,7 +301,14 @@ def _corrected(
 
 
 def _zero_sequence(
-    arrays: CaseArrays, z1: Complexes, leg: Bools, vn: Floats, earthed: Bools, rules: Mapping[str, float], notes: _Notes
+    arrays: CaseArrays,
+    leakage: Complexes,
+    z1: Complexes,
+    leg: Bools,
+    vn: Floats,
+    earthed: Bools,
+    rules: Mapping[str, float],
+    notes: _Notes,
 ) -> tuple[Complexes, Texts, Floats]:
     unit = is_transformer(arrays)
     kind = np.where(unit, OPEN, LINE).astype(object)
@@ -308,7 +325,7 @@ def _zero_sequence(
     kind[delta] = DELTA
     high = np.maximum(from_kv, to_kv) >= rules["delta_from_kv"]
     m = np.where(high, rules["delta_x_high"], rules["delta_x_low"])
-    uncorrected = arrays.branch.z_pu.real + 1j * rules["transformer_x0_over_x1"] * arrays.branch.z_pu.imag
+    uncorrected = leakage.real + 1j * rules["transformer_x0_over_x1"] * leakage.imag
     delta_pu = np.where(delta, m * np.abs(uncorrected), 0.0)
     _star_legs(arrays, kind, leg, vn, earthed)
     ids = arrays.case.branches["branch_id"].to_numpy()
@@ -367,7 +384,7 @@ def _star_legs(arrays: CaseArrays, kind: Texts, leg: Bools, vn: Floats, earthed:
 
 
 def _sources(
-    arrays: CaseArrays, vn: Floats, unseen_step_up: Bools, breaker: Floats, options: ShortCircuitOptions,
+    arrays: CaseArrays, vn: Floats, unseen_step_up: Bools, options: ShortCircuitOptions,
     rules: Mapping[str, float], notes: _Notes,
 ) -> tuple[Sources, Converters]:  # fmt: skip
     table = standard_table("short_circuit_sources").set_index("fuel")
@@ -391,7 +408,7 @@ def _sources(
             given = options.infeed_s_sc_mva.get(name)
             if given is None:
                 assumed["infeed"].append(name)
-                given = _infeed_mva(float(vn[row]), float(breaker[row]), rules)
+                given = _infeed_mva(float(vn[row]), rules)
             voltage.append((row, *_infeed_admittances(given, arrays.base_mva, rules)))
         elif entry is not None and entry["kind"] == "converter":
             k = options.k.get(name)
@@ -457,11 +474,10 @@ def _rating(g: Mapping[Any, Any], given: float | None, rules: Mapping[str, float
     return (reactive, "rating_by_reactive_power") if np.isfinite(reactive) and reactive > 0 else (0.0, "")
 
 
-def _infeed_mva(vn_kv: float, breaker_ka: float, rules: Mapping[str, float]) -> float:
-    """Short-circuit power of an equivalent that nothing is known of."""
-    if not np.isfinite(breaker_ka):
-        table = standard_table("short_circuit")
-        breaker_ka = float(table["limit_ka"].iloc[nearest_level(np.array([vn_kv]), table["vn_kv"].to_numpy(float))[0]])
+def _infeed_mva(vn_kv: float, rules: Mapping[str, float]) -> float:
+    """Short-circuit power of an equivalent that nothing is known of, by the planning rating of the nearest level."""
+    table = standard_table("short_circuit")
+    breaker_ka = float(table["limit_ka"].iloc[nearest_level(np.array([vn_kv]), table["vn_kv"].to_numpy(float))[0]])
     return float(rules["infeed_share"] * np.sqrt(3) * vn_kv * breaker_ka)
 
 

@@ -113,6 +113,7 @@ def _bare(data: FaultData) -> BusBranch:
     branches["kind"] = np.where(is_transformer(data.arrays), "transformer", "line")
     for name in ("g_pu", "b_pu", "g_from_pu", "b_from_pu", "g_to_pu", "b_to_pu", "shift_degree"):
         branches[name] = 0.0
+    branches["r_pu"], branches["x_pu"] = data.leakage_pu.real, data.leakage_pu.imag
     branches["ratio"], branches["tap_positions"] = 1.0, 0
     branches["in_service"] = data.arrays.live | data.arrays.tie
     buses = case.buses.assign(gs_mw=0.0, bs_mvar=0.0)
@@ -137,7 +138,7 @@ def _transformer_data(net: Any, data: FaultData, x0_over_x1: float) -> None:
         return
     arrays = data.arrays
     rows = net.trafo["branch_row"].to_numpy(int)
-    base, z = arrays.base_mva, arrays.branch.z_pu[rows]
+    base, z = arrays.base_mva, data.leakage_pu[rows]
     net.trafo["sn_mva"] = data.rating_mva[rows]
     leg = data.star_leg[rows]
     if leg.any():
