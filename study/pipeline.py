@@ -28,6 +28,7 @@ STUDY_CODE = (
     "study/wind.py",
     "study/network.py",
     "study/connect.py",
+    "study/year.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""

@@ -312,6 +312,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "scores/weight_changes": stability.changes,
         "scores/sensitivity": stability.sensitivity,
     }
+    year = results.get("year").result
+    if year is not None:
+        tables |= {"loadflow/year_hours": year.hours, "loadflow/year_branches": year.branches}
     for name, table in tables.items():
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)

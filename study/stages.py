@@ -337,6 +337,12 @@ def compute_verdicts(results: Results) -> object:
     return connect.compute_verdicts(results)
 
 
+def compute_year(results: Results) -> object:
+    from study.year import compute_year as year_of
+
+    return year_of(results)
+
+
 # --- the graph --------------------------------------------------------------------------------------------------
 
 
@@ -467,4 +473,6 @@ STAGES: tuple[Stage, ...] = (
     Stage("verdicts", "接纳结论", "verdicts",
           ("sites", "connections", "hosting", "upgrades", "scores"), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_verdicts)),
+    Stage("year", "全年潮流", "year of hours", ("network", "demand", "sites", "yields", "connections", "verdicts"),
+          (*_GRID, "siting"), _cases_config, _no_sources, _by_own_standards(compute_year)),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 
 from layers.contracts import Finding
 from study.run import Run
+from study.year import Year
 
 
 def summary(run: Run) -> str:
@@ -27,6 +28,7 @@ def summary(run: Run) -> str:
         f"  grid   {accepted:,.0f} MW accepted by AC load flow: {_verdicts(judged.verdicts)}",
     ]
     lines += [_case_line(row) for row in flow.load_flow.to_dict("records")]
+    lines += _year_lines(run.results.get("year"))
     lines += [f"  alarm  {finding.message} {finding.remedy}" for finding in _yield_alarms(run)]
     return "\n".join(lines)
 
@@ -34,6 +36,17 @@ def summary(run: Run) -> str:
 def _yield_alarms(run: Run) -> list[Finding]:
     """Implausible yields: they do not stop a run, but nobody should miss them."""
     return [f for f in run.results.stage_findings() if f.severity == "warning" and f.rule.startswith("yield.")]
+
+
+def _year_lines(year: Year) -> list[str]:
+    """The year of hours in a line."""
+    if year.result is None:
+        return []
+    counts, hours = year.result.counts, year.result.hours
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    above = int((hours["overloads"] > 0).sum())
+    lowest, highest = hours["vm_min_pu"].min(), hours["vm_max_pu"].max()
+    return [f"  year   {told}; {above} hours with a branch above its rating, {lowest:.3f}..{highest:.3f} pu"]
 
 
 def _case_line(row: dict[str, Any]) -> str:

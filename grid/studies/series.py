@@ -10,7 +10,7 @@ Hours that have no solution are marked and do not stop the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,15 +118,37 @@ def run_series(
 
     Memory is bounded by some hundred hours, whatever the length of the series.
     """
-    arrays = solver.arrays
     drive = _Drive.of(solver, series)
+    return run_hours(solver, series.iloc[:, 0].astype(str).tolist(), drive.change, rating, progress)
+
+
+def run_hours(
+    solver: BatchSolver,
+    labels: Sequence[str],
+    change: Callable[[int, int], Complexes],
+    rating: str = "a",
+    progress: Progress | None = None,
+    line_factor: Floats | None = None,
+) -> SeriesResult:
+    """Load flow of hours whose injections differ from the base state's.
+
+    Parameters
+    ----------
+    labels
+        One a hour.
+    change : callable
+        Called with first and last hour; gives what is added to the base state's injections [MW, Mvar], shape
+        (buses, hours), positive into the network.
+    line_factor : array, shape (hours,), optional
+        Factor on the ratings of lines in each hour (season); transformers keep theirs.
+    """
+    arrays = solver.arrays
     limit = ratings_mva(arrays.case.branches, rating)
     scale = np.nan_to_num(np.where(arrays.live & (limit > 0), 100 * arrays.base_mva / limit, 0.0))
-    watch = _Watch(solver, scale, series.iloc[:, 0].astype(str).to_numpy())
-    total = len(series)
+    watch = _Watch(solver, scale, np.array(list(labels), dtype=object), line_factor)
+    total = len(labels)
     for first in range(0, total, _HOURS_AT_A_TIME):
-        change = drive.change(first, min(first + _HOURS_AT_A_TIME, total))
-        for block in solver.injections(change):
+        for block in solver.injections(change(first, min(first + _HOURS_AT_A_TIME, total))):
             watch.take(block.node_voltage, block.status, block.slack_mw)
         if progress:
             progress("hours", min(1.0, (first + _HOURS_AT_A_TIME) / total))
@@ -182,8 +204,12 @@ class _Drive:
 class _Watch:
     """Takes blocks of states and keeps what the tables need."""
 
-    def __init__(self, solver: BatchSolver, scale: Floats, labels: npt.NDArray[np.object_]) -> None:
+    def __init__(
+        self, solver: BatchSolver, scale: Floats, labels: npt.NDArray[np.object_], line_factor: Floats | None = None
+    ) -> None:
         a = solver.arrays
+        self.lines = (a.case.branches["kind"] == "line").to_numpy(bool)
+        self.line_factor = np.ones(len(labels)) if line_factor is None else line_factor
         self.solver, self.scale, self.labels = solver, scale, labels
         ports = solver.ports
         self.y_from = np.ascontiguousarray(np.stack([ports[0].real, ports[0].imag, ports[1].real, ports[1].imag]))
@@ -201,6 +227,7 @@ class _Watch:
         branch_extremes(a.f, a.t, self.y_from, self.y_to, self.scale, np.ascontiguousarray(node_v.real),
                         np.ascontiguousarray(node_v.imag), np.full(count, -1), loading)  # fmt: skip
         loading = np.nan_to_num(loading)
+        loading[self.lines] /= self.line_factor[first : first + count]
         vm = np.abs(node_v[a.node])
         losses = self._losses(node_v)
         for s in range(count):

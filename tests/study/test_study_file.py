@@ -64,7 +64,7 @@ def test_all_typos_and_all_faults_of_form_come_in_one_report(tmp_path: Path) -> 
     assert found == {
         ("study.unknown_key", "criteria.1", "wieght", "wieght"),
         ("study.less_than_equal", "hosts.3", "area_share", "18"),
-        ("study.literal_error", "cases.3", "season", "'witner'"),
+        ("study.literal_error", "cases.4", "season", "'witner'"),
     }
     assert all(f.remedy and f.message and f.file == "sample.toml" for f in caught.value.findings)
 

@@ -117,7 +117,7 @@ def test_a_changed_weight_recomputes_only_scores_and_verdicts(study_path: Path, 
     before = latest(first)
     fengguang("run", with_changed_weights(study_path, tmp_path), "--root", first)
     manifest = read_manifest(latest(first))
-    assert {s.name for s in manifest.stages if not s.from_cache} == {"scores", "stability", "verdicts"}
+    assert {s.name for s in manifest.stages if not s.from_cache} == {"scores", "stability", "verdicts", "year"}
     assert latest(first) != before
     assert verify_run(before) == []
 
