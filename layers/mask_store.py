@@ -1,11 +1,13 @@
-"""Rasters of whole numbers, kept compressed in blocks: a province's masks in some tens of megabytes.
+"""Rasters of whole numbers, kept compressed in bands of rows: a province's masks in some tens of megabytes.
 
 ::
 
-    +-------+-------+----+     a block is 64 rows x 1024 columns at most
-    |   0   | bytes |  0 |     one value throughout: the value itself
-    +-------+-------+----+     otherwise: its cells, compressed
-    | bytes | 65535 |  0 |
+    +-------+-------+----+     a band is 64 rows at most, a block of it 1024 columns at most
+    |   0   | 65535 |  0 |     blocks of one value each: the values
+    +-------+-------+----+
+    | 0...0 65535..65535 0 |   few changes from west to east: runs of one value, row by row
+    +-------+-------+----+
+    | bytes |   0   |  0 |     many changes: the blocks' cells, compressed
     +-------+-------+----+
 
 A 272 million cell mask is 544 MB as an array, and most of its cells lie in blocks of one value. Read it in strips
@@ -15,6 +17,7 @@ A 272 million cell mask is 544 MB as an array, and most of its cells lie in bloc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,8 +29,49 @@ BLOCK_ROWS = 64
 BLOCK_COLS = 1024
 _CODEC = "zstd"
 
+_CELLS_PER_RUN = 24
+"""A band is kept as runs where they are at least so long on average: 1/8 of the array's memory at most."""
+
 Array = npt.NDArray[Any]
 Block = int | bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Rows of whole numbers as runs of one value (see :mod:`layers.mask_store_kernels`)."""
+
+    start: npt.NDArray[np.int32]
+    """Runs of row r are those from ``start[r]`` to before ``start[r + 1]``; at least one a row."""
+    col: npt.NDArray[np.int32]
+    """First column of each run, 0 for the first of a row."""
+    value: Array
+
+    @property
+    def nbytes(self) -> int:
+        return self.start.nbytes + self.col.nbytes + self.value.nbytes
+
+    def at(self, row: Array, col: Array, width: int) -> Array:
+        """Values at cells."""
+        row_of_run = np.repeat(np.arange(self.start.size - 1, dtype=np.int64), np.diff(self.start))
+        run = np.searchsorted(row_of_run * width + self.col, row * width + col, side="right") - 1
+        return np.asarray(self.value[run])
+
+    def inverted(self) -> Runs:
+        """Runs of the opposite bits."""
+        return Runs(self.start, self.col, ~self.value)
+
+    @classmethod
+    def stacked(cls, parts: list[Runs]) -> Runs:
+        """Runs of bands one below the other."""
+        if len(parts) == 1:
+            return parts[0]
+        ends = np.cumsum([0, *(part.col.size for part in parts)])
+        starts = [part.start[:-1] + end for part, end in zip(parts, ends[:-1], strict=True)]
+        start = np.concatenate([*starts, ends[-1:]]).astype(np.int32)
+        return cls(start, np.concatenate([part.col for part in parts]), np.concatenate([part.value for part in parts]))
+
+
+Band = list[Block] | Runs
 
 
 class MaskStore(NDArrayOperatorsMixin):
@@ -54,9 +98,7 @@ class MaskStore(NDArrayOperatorsMixin):
         self.dtype = np.dtype(dtype)
         if self.dtype.kind not in "iu":
             raise TypeError(f"a mask store holds whole numbers, not {self.dtype}")
-        self._blocks: list[list[Block]] = [
-            [int(fill)] * -(-self.shape[1] // BLOCK_COLS) for _ in range(-(-self.shape[0] // BLOCK_ROWS))
-        ]
+        self._blocks: list[Band] = [self._constant(int(fill)) for _ in range(-(-self.shape[0] // BLOCK_ROWS))]
         self._frozen = False
 
     # what a block row holds is replaced as a whole, so that threads may write different blocks
@@ -79,8 +121,11 @@ class MaskStore(NDArrayOperatorsMixin):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the blocks take; some 32 for a block of one value."""
-        return sum(len(block) if isinstance(block, bytes) else 32 for row in self._blocks for block in row)
+        """Bytes that the bands take; some 32 for a block of one value."""
+        return sum(
+            band.nbytes if isinstance(band, Runs) else sum(len(b) if isinstance(b, bytes) else 32 for b in band)
+            for band in self._blocks
+        )
 
     def freeze(self) -> MaskStore:
         """Refuse all further writing; returns the store."""
@@ -113,10 +158,32 @@ class MaskStore(NDArrayOperatorsMixin):
                 merged = self.rows(first, last).copy()
                 merged[row - first : end - first] = part
                 part = merged
-            self._blocks[block] = [
-                _packed(part[:, col : col + BLOCK_COLS]) for col in range(0, self.shape[1], BLOCK_COLS)
-            ]
+            self._blocks[block] = self._packed(part)
             row = end
+
+    def write_runs(self, row0: int, runs: Runs) -> None:
+        """Replace a whole band, whose first row is ``row0``, by runs of the store's type.
+
+        Raises
+        ------
+        ValueError
+            If the store is frozen, or the runs are not those of a whole band.
+        """
+        height = min(BLOCK_ROWS, self.shape[0] - row0)
+        if self._frozen or row0 % BLOCK_ROWS or runs.start.size != height + 1 or runs.value.dtype != self.dtype:
+            raise ValueError(f"runs of {runs.start.size - 1} rows cannot be written at row {row0} of this mask store")
+        if runs.col.size == height and (runs.value == runs.value[0]).all():
+            self._blocks[row0 // BLOCK_ROWS] = self._constant(int(runs.value[0]))
+        elif runs.col.size <= self._most_runs(height):
+            self._blocks[row0 // BLOCK_ROWS] = runs
+        else:
+            cells = np.empty((height, self.shape[1]), self.dtype)
+            _expand(runs, 0, cells)
+            self.write(row0, cells)
+
+    def runs(self) -> Runs:
+        """The whole raster as runs, also where they are short."""
+        return Runs.stacked([self._runs_of(k) for k in range(len(self._blocks))])
 
     def rows(self, row0: int, row1: int, out: Array | None = None) -> Array:
         """Rows ``row0 <= row < row1``, shape (row1 - row0, width), written to ``out`` where it is given."""
@@ -126,7 +193,11 @@ class MaskStore(NDArrayOperatorsMixin):
             first = block * BLOCK_ROWS
             height = min(BLOCK_ROWS, self.shape[0] - first)
             low, high = max(row0, first), min(row1, first + height)
-            for k, content in enumerate(self._blocks[block]):
+            band = self._blocks[block]
+            if isinstance(band, Runs):
+                _expand(band, low - first, out[low - row0 : high - row0])
+                continue
+            for k, content in enumerate(band):
                 cols = slice(k * BLOCK_COLS, min((k + 1) * BLOCK_COLS, self.shape[1]))
                 target = out[low - row0 : high - row0, cols]
                 if isinstance(content, bytes):
@@ -164,13 +235,17 @@ class MaskStore(NDArrayOperatorsMixin):
         where_row, where_col = np.broadcast_arrays(np.asarray(row, np.int64), np.asarray(col, np.int64))
         flat_row, flat_col = where_row.ravel(), where_col.ravel()
         out = np.empty(flat_row.shape, self.dtype)
-        across = len(self._blocks[0]) if self._blocks else 1
+        across = len(self._constant(0))
         block = flat_row // BLOCK_ROWS * across + flat_col // BLOCK_COLS
         order = np.argsort(block, kind="stable")
         cuts = np.flatnonzero(np.diff(block[order])) + 1
         for chosen in np.split(order, cuts) if order.size else ():
             i, k = divmod(int(block[chosen[0]]), across)
-            content = self._blocks[i][k]
+            band = self._blocks[i]
+            if isinstance(band, Runs):
+                out[chosen] = band.at(flat_row[chosen] - i * BLOCK_ROWS, flat_col[chosen], self.shape[1])
+                continue
+            content = band[k]
             if isinstance(content, bytes):
                 height = min(BLOCK_ROWS, self.shape[0] - i * BLOCK_ROWS)
                 cells = self._unpacked(content, height, min(BLOCK_COLS, self.shape[1] - k * BLOCK_COLS))
@@ -181,7 +256,16 @@ class MaskStore(NDArrayOperatorsMixin):
 
     def any(self) -> bool:
         """Whether a value differs from 0."""
-        return any(isinstance(block, bytes) or block != 0 for row in self._blocks for block in row)
+        return any(
+            isinstance(band, Runs) or any(isinstance(block, bytes) or block != 0 for block in band)
+            for band in self._blocks
+        )
+
+    def single_value(self) -> int | None:
+        """The value of all cells where that is one, as far as whole blocks say so; else None."""
+        values = {block for band in self._blocks for block in _contents(band)}
+        value = values.pop() if len(values) == 1 else None
+        return value if isinstance(value, int) else None
 
     def to_array(self) -> Array:
         """The whole raster."""
@@ -240,6 +324,37 @@ class MaskStore(NDArrayOperatorsMixin):
     def __repr__(self) -> str:
         return f"MaskStore(shape={self.shape}, dtype={self.dtype}, nbytes={self.nbytes})"
 
+    def _constant(self, value: int) -> Band:
+        return [value] * -(-self.shape[1] // BLOCK_COLS)
+
+    def _most_runs(self, height: int) -> int:
+        return max(height, height * self.shape[1] // _CELLS_PER_RUN)
+
+    def _packed(self, cells: Array) -> Band:
+        """A whole band: one value, runs, or compressed blocks, whichever is the first that fits."""
+        height = len(cells)
+        runs = _encoded(cells, self._most_runs(height)) if cells.size else None
+        if runs is None:
+            return [_compressed(cells[:, col : col + BLOCK_COLS]) for col in range(0, self.shape[1], BLOCK_COLS)]
+        constant = runs.col.size == height and bool((runs.value == runs.value[0]).all())
+        return self._constant(int(runs.value[0])) if constant else runs
+
+    def _runs_of(self, k: int) -> Runs:
+        """Runs of a band."""
+        band = self._blocks[k]
+        if isinstance(band, Runs):
+            return band
+        height = min(BLOCK_ROWS, self.shape[0] - k * BLOCK_ROWS)
+        if any(isinstance(block, bytes) for block in band):
+            cells = self.rows(k * BLOCK_ROWS, k * BLOCK_ROWS + height)
+            runs = _encoded(cells, cells.size)
+            assert runs is not None
+            return runs
+        changes = [j for j, value in enumerate(band) if j == 0 or value != band[j - 1]]
+        col = np.tile(np.array(changes, np.int32) * BLOCK_COLS, height)
+        value = np.tile(np.array([band[j] for j in changes], self.dtype), height)
+        return Runs(np.arange(height + 1, dtype=np.int32) * len(changes), col, value)
+
     def _unpacked(self, content: bytes, height: int, width: int) -> Array:
         raw = pa.decompress(content, height * width * self.dtype.itemsize, codec=_CODEC, asbytes=True)
         return np.frombuffer(raw, self.dtype).reshape(height, width)
@@ -261,9 +376,29 @@ def rows_of(raster: MaskStore | npt.NDArray[Any], row0: int, row1: int) -> Array
     return raster.rows(row0, row1) if hasattr(raster, "rows") else raster[row0:row1]
 
 
-def _packed(cells: Array) -> Block:
+def _contents(band: Band) -> list[Block | None]:
+    return [None] if isinstance(band, Runs) else list(band)
+
+
+def _compressed(cells: Array) -> Block:
     first = cells[0, 0]
     if cells[0, -1] == first and cells[-1, 0] == first and bool((cells == first).all()):
         return int(first)
     packed: bytes = pa.compress(np.ascontiguousarray(cells), codec=_CODEC, asbytes=True)
     return packed
+
+
+def _encoded(cells: Array, most: int) -> Runs | None:
+    """Runs of cells, None where there are more than ``most``."""
+    from layers.mask_store_kernels import encode
+
+    unsigned = np.dtype(f"u{cells.dtype.itemsize}")
+    start, col, value = encode(np.ascontiguousarray(cells).view(unsigned), most)
+    return Runs(start, col, value.view(cells.dtype)) if start.size else None
+
+
+def _expand(runs: Runs, row0: int, out: Array) -> None:
+    from layers.mask_store_kernels import expand
+
+    unsigned = np.dtype(f"u{out.dtype.itemsize}")
+    expand(runs.start, runs.col, runs.value.view(unsigned), row0, out.view(unsigned))

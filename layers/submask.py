@@ -25,6 +25,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from layers.frame import Frame
-from layers.mask_store import BLOCK_ROWS, MaskStore, strips_of
+from layers.mask_store import BLOCK_ROWS, MaskStore, Runs, strips_of
 
 SubMask = npt.NDArray[np.uint16]
 
@@ -70,19 +71,25 @@ class ShapeEdges:
     @classmethod
     def of(cls, geometries: Iterable[BaseGeometry], frame: Frame, *, lines_per_row: int = SUBDIVISION) -> ShapeEdges:
         """Edges of all polygons among ``geometries`` that can matter on the frame."""
+        return cls.of_groups([geometries], frame, lines_per_row=lines_per_row)
+
+    @classmethod
+    def of_groups(
+        cls, groups: Iterable[Iterable[BaseGeometry]], frame: Frame, *, lines_per_row: int = SUBDIVISION
+    ) -> ShapeEdges:
+        """The same for all groups together, of which one at a time is held as shapes."""
         from layers.submask_kernels import bucket_edges
 
-        (x0, y0, x1, y1), step = _edges(_polygons(geometries), frame)
-        size_m, lines = frame.resolution_m / lines_per_row, frame.height * lines_per_row
-        south = round(frame.bounds[1] / size_m)  # lattice rows and columns are counted from the origin of the CRS
-        low, high = (
-            np.clip(np.ceil(y / size_m - 0.5).astype(np.int64) - south, 0, lines).astype(np.int32) for y in (y0, y1)
-        )
-        kept = low < high
-        x0, y0, x1, y1 = x0[kept], y0[kept], x1[kept], y1[kept]
-        low, high, step = low[kept], high[kept], step[kept]
-        start, edge = bucket_edges(low, high, lines, BLOCK_ROWS * lines_per_row)
-        return cls(frame, lines_per_row, x0, y0, (x1 - x0) / (y1 - y0), low, high, step, start, edge)
+        parts = [_frame_edges(geometries, frame, lines_per_row) for geometries in groups]
+        fields = [list(field) for field in zip(*parts, strict=True)]
+        del parts
+        joined = []
+        while fields:  # one field after the other, so that no more than one is there twice
+            field = fields.pop(0)
+            joined.append(field[0] if len(field) == 1 else np.concatenate(field))
+        x0, y0, slope, low, high, step = joined or _frame_edges([], frame, lines_per_row)
+        start, edge = bucket_edges(low, high, frame.height * lines_per_row, BLOCK_ROWS * lines_per_row)
+        return cls(frame, lines_per_row, x0, y0, slope, low, high, step, start, edge)
 
     def crossings(self, row0: int, row1: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]] | None:
         """Sorted crossings in rows ``row0 <= row < row1`` (see :func:`submask_kernels.sorted_crossings`)."""
@@ -121,6 +128,15 @@ class ShapeEdges:
         if found is not None:
             fill_bits(mask, *found)
         return found is not None and found[1].size > 0
+
+    def runs(self, row0: int, row1: int) -> Runs | None:
+        """Rows ``row0 <= row < row1`` of the mask as runs of equal cells; None where nothing is covered."""
+        from layers.submask_kernels import cell_runs
+
+        found = self.crossings(row0, row1)
+        if found is None or not found[1].size:
+            return None
+        return Runs(*cell_runs(*found, row1 - row0, self.frame.width))
 
     def burn(self, cells: npt.NDArray[np.integer], row0: int, value: int) -> None:
         """Write ``value`` to the covered cells of rows from ``row0`` on."""
@@ -185,18 +201,17 @@ def rasterize_store(
     finish : function, optional
         Applied to every block of rows, also where no shape lies.
     """
-    edges = [found for group in groups if (found := ShapeEdges.of(group, frame)).x0.size]
+    edges = ShapeEdges.of_groups(groups, frame)
     store = MaskStore(frame.shape)
 
     def block(row0: int) -> None:
-        mask = np.zeros((min(BLOCK_ROWS, frame.height - row0), frame.width), np.uint16)
-        drawn = [found.draw(mask, row0) for found in edges]
+        row1 = min(row0 + BLOCK_ROWS, frame.height)
         if finish is not None:
-            store.write(row0, finish(mask))
-        elif any(drawn):
-            store.write(row0, mask)
+            store.write(row0, finish(edges.mask(row0, row1)))
+        elif (runs := edges.runs(row0, row1)) is not None:
+            store.write_runs(row0, runs)
 
-    if edges or finish is not None:
+    if edges.x0.size or finish is not None:
         each_block(block, frame.height, workers)
     return store
 
@@ -211,6 +226,21 @@ def each_block(work: Callable[[int], None], height: int, workers: int) -> None:
     with ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, rows):
             pass
+
+
+def _frame_edges(
+    geometries: Iterable[BaseGeometry], frame: Frame, lines_per_row: int
+) -> tuple[npt.NDArray[Any], ...]:
+    """``x0, y0, slope, low, high, step`` of :class:`ShapeEdges`, of the edges that cross a line of the frame."""
+    (x0, y0, x1, y1), step = _edges(_polygons(geometries), frame)
+    size_m, lines = frame.resolution_m / lines_per_row, frame.height * lines_per_row
+    south = round(frame.bounds[1] / size_m)  # lattice rows and columns are counted from the origin of the CRS
+    low, high = (
+        np.clip(np.ceil(y / size_m - 0.5).astype(np.int64) - south, 0, lines).astype(np.int32) for y in (y0, y1)
+    )
+    kept = low < high
+    x0, y0, x1, y1 = x0[kept], y0[kept], x1[kept], y1[kept]
+    return x0, y0, (x1 - x0) / (y1 - y0), low[kept], high[kept], step[kept]
 
 
 def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:

@@ -123,6 +123,79 @@ def fill_bits(mask, start, key):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def cell_runs(start, key, rows, width):  # type: ignore[no-untyped-def]
+    """The bits of :func:`fill_bits` as runs of equal cells, see :mod:`layers.mask_store_kernels`.
+
+    Each covered span of a sub-row toggles the sub-columns from its west end on, and again from its east end on; the
+    cells that hold an end are worked out, those between are alike.
+    """
+    most = 2 * (key.size + 4 * rows) + rows
+    first, col, value = np.zeros(rows + 1, np.int32), np.empty(most, np.int32), np.empty(most, np.uint16)
+    ends = np.empty(key.size + 8, np.int32)
+    place, stop, tail = np.zeros(4, np.int64), np.zeros(4, np.int64), np.zeros(4, np.int64)
+    n, nowhere = 0, np.int64(width)
+    for row in range(rows):
+        used, begin = 0, n
+        for sub in range(4):
+            line = 4 * (rows - 1 - row) + 3 - sub
+            place[sub], tail[sub] = used, 0
+            used = _span_ends(ends, used, start[line], start[line + 1], key, 4 * width)
+            stop[sub] = used
+        n = _put(col, value, n, begin, 0, 0)
+        while True:
+            cell = nowhere
+            for sub in range(4):
+                if place[sub] < stop[sub]:
+                    cell = min(cell, np.int64(ends[place[sub]]) >> 2)
+            if cell >= nowhere:
+                break
+            here, after = np.int64(0), np.int64(0)
+            for sub in range(4):
+                nibble = tail[sub]
+                while place[sub] < stop[sub] and ends[place[sub]] >> 2 == cell:
+                    nibble ^= (15 << (ends[place[sub]] & 3)) & 15
+                    tail[sub] ^= 15
+                    place[sub] += 1
+                here |= nibble << 4 * sub
+                after |= tail[sub] << 4 * sub
+            n = _put(col, value, n, begin, cell, here)
+            if cell + 1 < nowhere:
+                n = _put(col, value, n, begin, cell + 1, after)
+        first[row + 1] = n
+    return first, col[:n].copy(), value[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _put(col, value, n, begin, at, bits):  # type: ignore[no-untyped-def]
+    """Append a run to those of a row from ``begin`` on, in place of one that begins at the same cell, and not where it
+    goes on with the value before; returns how many runs there are then."""
+    if n > begin and col[n - 1] == at:
+        n -= 1
+    if n > begin and value[n - 1] == bits:
+        return n
+    col[n], value[n] = at, bits
+    return n + 1
+
+
+@njit(cache=True, nogil=True)
+def _span_ends(ends, used, low, high, key, columns):  # type: ignore[no-untyped-def]
+    """Append the west and east ends of the covered spans of a line; returns how many ends there are then."""
+    count, west = 0, 0
+    for j in range(low, high + 1):
+        if j == high:
+            east, change = columns, -count
+        else:
+            east, change = key[j] >> 1, 1 - 2 * (key[j] & 1)
+        if count <= 0:
+            west = east
+        elif count + change <= 0 and west < east:
+            ends[used], ends[used + 1] = west, east
+            used += 2
+        count += change
+    return used
+
+
+@njit(cache=True, nogil=True)
 def fill_value(cells, start, key, value):  # type: ignore[no-untyped-def]
     """Write ``value`` to the covered cells; line 0 is the last row of ``cells``."""
     lines, columns = cells.shape

@@ -34,7 +34,10 @@ _ONE_BY_ONE_KINDS = ("vector", *_WHOLE_CELL_KINDS)
 _FEATURES_AT_A_TIME = 1024
 _KEPT_FILES = 200
 _HASH_BYTES = 32
-_CODE = ("layers/submask.py", "layers/submask_kernels.py", "layers/mask_store.py", "siting/rule_masks.py")
+_CODE = (
+    "layers/submask.py", "layers/submask_kernels.py", "layers/mask_store.py", "layers/mask_store_kernels.py",
+    "siting/rule_masks.py",
+)  # fmt: skip
 _PARALLEL_LAYERS = 2
 
 Layers = Mapping[str, VectorLayer]

@@ -1,0 +1,63 @@
+"""Compiled loops of the mask store: cells to runs of one value, and back.
+
+A run begins at ``col[k]`` and ends where the next one of its row begins; every row begins with one at column 0. The
+runs of row r are ``start[r] <= k < start[r + 1]``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_STEP = 64
+"""Cells compared at once: where all equal the run's value, none is looked at on its own."""
+
+
+@njit(cache=True, nogil=True)
+def encode(cells, most):  # type: ignore[no-untyped-def]
+    """(start, col, value) of the runs of ``cells``, none at all (``start`` empty) where there are more than ``most``.
+
+    Parameters
+    ----------
+    cells : unsigned integers, shape (rows, columns)
+    most : int
+        At least the number of rows.
+    """
+    rows, cols = cells.shape
+    start = np.zeros(rows + 1, np.int32)
+    col, value = np.empty(most, np.int32), np.empty(most, cells.dtype)
+    n = 0
+    for r in range(rows):
+        if n >= most:
+            return start[:0], col[:0], value[:0]
+        line = cells[r]
+        last = line[0]
+        col[n], value[n] = 0, last
+        n += 1
+        for low in range(0, cols, _STEP):
+            high = min(low + _STEP, cols)
+            differs = line[low] ^ line[low]
+            for c in range(low, high):
+                differs |= line[c] ^ last
+            if differs == 0:
+                continue
+            for c in range(low, high):
+                if line[c] != last:
+                    if n >= most:
+                        return start[:0], col[:0], value[:0]
+                    last = line[c]
+                    col[n], value[n] = c, last
+                    n += 1
+        start[r + 1] = n
+    return start, col[:n].copy(), value[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def expand(start, col, value, row0, out):  # type: ignore[no-untyped-def]
+    """Write the rows from ``row0`` on to ``out``, shape (rows, columns)."""
+    for r in range(out.shape[0]):
+        for k in range(start[row0 + r], start[row0 + r + 1]):
+            end = col[k + 1] if k + 1 < start[row0 + r + 1] else out.shape[1]
+            v = value[k]
+            for c in range(col[k], end):
+                out[r, c] = v
