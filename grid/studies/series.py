@@ -198,7 +198,9 @@ class _Drive:
         return cls(series.iloc[:, 1:].to_numpy(float), weights, offset)
 
     def change(self, first: int, last: int) -> Complexes:
-        return np.asarray((self.values[first:last] @ self.weights - self.offset).T)
+        values = self.values[first:last]
+        total = values @ self.weights.real + 1j * (values @ self.weights.imag)
+        return np.asarray((total - self.offset).T)
 
 
 class _Watch:
@@ -228,10 +230,7 @@ class _Watch:
                         np.ascontiguousarray(node_v.imag), np.full(count, -1), loading)  # fmt: skip
         loading = np.nan_to_num(loading)
         loading[self.lines] /= self.line_factor[first : first + count]
-        vm = np.abs(node_v[a.node])
-        losses = self._losses(node_v)
-        for s in range(count):
-            self.rows.append(self._row(first + s, status[s], losses[s], slack_mw[s], vm[:, s], loading[:, s]))
+        self.rows += self._rows(first, status, self._losses(node_v), slack_mw, np.abs(node_v[a.node]), loading)
         best = loading.argmax(axis=1)
         top = loading[np.arange(a.n_branch), best]
         self.when = np.where(top > self.highest, first + best, self.when)
@@ -248,20 +247,31 @@ class _Watch:
         lost = np.where(a.live[:, None], (s_f + s_t).real, 0.0)
         return np.asarray(np.nansum(lost, axis=0) * a.base_mva)
 
-    def _row(
-        self, hour: int, status: Status, losses: float, slack: float, vm: Floats, loading: Floats
-    ) -> tuple[object, ...]:
-        a = self.solver.arrays
+    def _rows(
+        self, first: int, status: tuple[Status, ...], losses: Floats, slack: Floats, vm: Floats, loading: Floats
+    ) -> list[tuple[object, ...]]:
+        a, states = self.solver.arrays, np.arange(vm.shape[1])
         known = np.isfinite(vm)
-        if status is Status.DIVERGED or not known.any():
-            return self.labels[hour], status.value, np.nan, np.nan, np.nan, -1, np.nan, "", np.nan, 0
-        low, worst = int(np.where(known, vm, np.inf).argmin()), int(loading.argmax())
-        rated = bool(loading[worst] > 0)
-        return (
-            self.labels[hour], status.value, losses, slack, float(vm[low]), int(a.bus_ids[low]), float(vm[known].max()),
-            str(a.case.branches["branch_id"].iloc[worst]) if rated else "", float(loading[worst]) if rated else np.nan,
-            int((loading > 100).sum()),
-        )  # fmt: skip
+        there = known.any(axis=0) & np.array([one is not Status.DIVERGED for one in status])
+        low = np.where(known, vm, np.inf).argmin(axis=0)
+        highest = np.where(known, vm, -np.inf).max(axis=0)
+        worst = loading.argmax(axis=0)
+        at_worst, over = loading[worst, states], (loading > 100).sum(axis=0)
+        names = a.case.branches["branch_id"].to_numpy()
+        nothing = (np.nan, np.nan, np.nan, -1, np.nan, "", np.nan, 0)
+        rows: list[tuple[object, ...]] = []
+        for s, one in enumerate(status):
+            label = (self.labels[first + s], one.value)
+            if not there[s]:
+                rows.append((*label, *nothing))
+                continue
+            rated = at_worst[s] > 0
+            rows.append((
+                *label, float(losses[s]), float(slack[s]), float(vm[low[s], s]), int(a.bus_ids[low[s]]),
+                float(highest[s]), str(names[worst[s]]) if rated else "", float(at_worst[s]) if rated else np.nan,
+                int(over[s]),
+            ))  # fmt: skip
+        return rows
 
     def result(self) -> SeriesResult:
         hours = pd.DataFrame(self.rows, columns=list(SERIES.columns))
