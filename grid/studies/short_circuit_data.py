@@ -38,7 +38,7 @@ class ShortCircuitOptions:
     engine: Literal["auto", "pandapower", "matrix"] = "auto"
     """pandapower's ``calc_sc``, or the closed form on the bus impedance matrix; auto takes pandapower for up to
     ``most_pandapower_buses`` buses (it inverts a dense matrix)."""
-    most_pandapower_buses: int = 1500
+    most_pandapower_buses: int = 3000
     infeed_s_sc_mva: Mapping[str, float] = field(default_factory=dict)
     """Short-circuit power [MVA] by generator id; the generator counts as outside equivalent."""
     xdss_percent: Mapping[str, float] = field(default_factory=dict)

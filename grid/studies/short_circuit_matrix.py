@@ -19,7 +19,8 @@ from scipy.sparse.linalg import SuperLU, splu
 from grid.model.arrays import Bools, Complexes, Floats, Ints
 from grid.studies.short_circuit_data import DELTA, EARTHED_FROM, EARTHED_TO, LINE, THROUGH, FaultData
 
-_BLOCK = 256
+_BLOCK = 32
+"""Right-hand sides at a time: the quickest size, and below it BLAS starts no threads, which fight on a busy machine."""
 
 
 @dataclass(frozen=True)
