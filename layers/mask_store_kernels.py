@@ -26,28 +26,35 @@ def encode(cells, most):  # type: ignore[no-untyped-def]
     rows, cols = cells.shape
     start = np.zeros(rows + 1, np.int32)
     col, value = np.empty(most, np.int32), np.empty(most, cells.dtype)
-    n = 0
+    per_word = 8 // cells.itemsize
+    alike = np.empty(per_word, cells.dtype)
+    whole, n = cols // _STEP * _STEP, 0
     for r in range(rows):
+        line = cells[r]
+        words = line[:whole].view(np.uint64)
+        last = line[0]
         if n >= most:
             return start[:0], col[:0], value[:0]
-        line = cells[r]
-        last = line[0]
         col[n], value[n] = 0, last
         n += 1
+        alike[:] = last
+        pattern = alike.view(np.uint64)[0]
         for low in range(0, cols, _STEP):
-            high = min(low + _STEP, cols)
-            differs = line[low] ^ line[low]
-            for c in range(low, high):
-                differs |= line[c] ^ last
-            if differs == 0:
-                continue
-            for c in range(low, high):
+            if low < whole:
+                differs = np.uint64(0)
+                for k in range(low // per_word, (low + _STEP) // per_word):
+                    differs |= words[k] ^ pattern
+                if differs == 0:
+                    continue
+            for c in range(low, min(low + _STEP, cols)):
                 if line[c] != last:
                     if n >= most:
                         return start[:0], col[:0], value[:0]
                     last = line[c]
                     col[n], value[n] = c, last
                     n += 1
+            alike[:] = last
+            pattern = alike.view(np.uint64)[0]
         start[r + 1] = n
     return start, col[:n].copy(), value[:n].copy()
 

@@ -39,6 +39,19 @@ def count_bits(words):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def any_bit(words):  # type: ignore[no-untyped-def]
+    """Whether a row of words has a bit set."""
+    fours = words.size // 4
+    wide = words[: 4 * fours].view(np.uint64)
+    some = np.uint64(0)
+    for k in range(fours):
+        some |= wide[k]
+    for k in range(4 * fours, words.size):
+        some |= np.uint64(words[k])
+    return some != 0
+
+
+@njit(cache=True, nogil=True)
 def _or(total, words):  # type: ignore[no-untyped-def]
     for k in range(total.size):
         total[k] |= words[k]
@@ -65,9 +78,16 @@ def _without(part, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _mark(reasons, part, bit):  # type: ignore[no-untyped-def]
+def _union(part, a, b):  # type: ignore[no-untyped-def]
     for k in range(part.size):
-        reasons[k] |= bit * np.uint64(part[k] != 0)
+        part[k] = a[k] | b[k]
+
+
+@njit(cache=True, nogil=True)
+def _mark(reasons, part, mark):  # type: ignore[no-untyped-def]
+    none = mark ^ mark
+    for k in range(part.size):
+        reasons[k] |= mark if part[k] != 0 else none
 
 
 @njit(cache=True, nogil=True)
@@ -152,100 +172,200 @@ def add_mask(sums, key, mask, runs, weight):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def unmapped_land(stack, mappers, inside):  # type: ignore[no-untyped-def]
-    """Land of the region that none of the layers ``stack[mappers]`` covers."""
-    out = inside.copy()
-    for m in mappers:
-        for r in range(out.shape[0]):
-            _without(out[r], out[r], stack[m, r])
-    return out
+def _row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
+    """Write columns ``west <= c < east`` of a row of mask m to ``out``, as far as it is not 0.
+
+    Returns (low, high): nothing but ``low <= c < high`` was written, all else of the stretch is 0.
+    """
+    first, col, value, dense = masks
+    if m >= first.shape[0]:
+        line = dense[m - first.shape[0], row]
+        for c in range(west, east):
+            out[c] = line[c]
+        return (west, east) if any_bit(out[west:east]) else (west, west)
+    low, high, end_of_row = -1, west, first[m, row + 1]
+    for k in range(first[m, row], end_of_row):
+        a = max(np.int64(col[k]), west)
+        b = min(np.int64(col[k + 1]) if k + 1 < end_of_row else east, east)
+        v = value[k]
+        if a >= b or (v == 0 and low < 0):
+            continue
+        for c in range(a, b):
+            out[c] = v
+        if v != 0:
+            low, high = (a if low < 0 else low), b
+    return (low, high) if low >= 0 else (west, west)
 
 
 @njit(cache=True, nogil=True)
-def evaluate_host(stack, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, reasons):  # type: ignore[no-untyped-def]
+def _whole_row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
+    """The same with zeros written too; whether anything is not 0."""
+    low, high = _row_of(masks, m, row, west, east, out)
+    out[west:low] = 0
+    out[high:east] = 0
+    return low < high
+
+
+@njit(cache=True, nogil=True)
+def unmapped_land(masks, mappers, inside, out, runs, weight, region):  # type: ignore[no-untyped-def]
+    """Write land of the region that none of the masks ``mappers`` covers to ``out``, and add the region's area.
+
+    Returns whether there is any.
+    """
+    rows, cols = out.shape
+    line = np.empty(cols, np.uint16)
+    some = False
+    for r in range(rows):
+        left = out[r]
+        if not _whole_row_of(masks, inside, r, 0, cols, left):
+            continue
+        add_counts(region, 0, left, 0, r, runs, weight)
+        for m in mappers:
+            low, high = _row_of(masks, m, r, 0, cols, line)
+            _without(left[low:high], left[low:high], line[low:high])
+        some |= any_bit(left)
+    return some
+
+
+@njit(cache=True, nogil=True)
+def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, unknown, reasons, marks):  # type: ignore[no-untyped-def]
     """Eligible and unknown land of one host type in a strip; fills ``sums``, zeros before (see :func:`add_counts`).
+
+    A row at a time, so that the rules' rows stay in the processor's cache.
 
     Parameters
     ----------
-    stack : uint16, shape (masks, rows, columns)
+    masks : (first, col, value, dense)
+        Masks 0 to ``len(first) - 1`` as runs, those of row r of mask m being ``first[m, r] <= k < first[m, r + 1]``;
+        the next ones as cells, shape (masks, rows, columns).
     own_layers : int64
         Masks whose union is the host land.
     excluding, doubting : int64, one entry a rule
         Masks of the land that the rule excludes, and of the land where it cannot tell (-1: it always can).
-    reasons : uint16, uint32 or uint64, shape of a strip, zeros; or of shape (0, 0)
-        Takes bit j in cells where rule j excludes host land.
+    inside : int
+        Mask of the region.
+    unmapped : uint16, shape of a strip; or of shape (0, 0)
+        Land that no layer maps, nowhere where it has no cells.
+    unknown : uint16, shape of a strip, or of shape (0, 0)
+        Takes the unknown land.
+    reasons : uint16, uint32 or uint64, shape of a strip, or of shape (0, 0)
+        Takes ``marks[j]`` in cells where rule j excludes host land.
 
     Returns
     -------
-    eligible, unknown : uint16, shape of a strip
+    uint16, shape of a strip
+        Eligible land.
     """
-    rows, cols = inside.shape
+    rows, cols = _strip_shape(masks)
     rules = excluding.size
     eligible = np.zeros((rows, cols), np.uint16)
-    unknown = unmapped.copy()
-    own_row, once_row, twice_row = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
-    sure_row, doubt_row, part_row = np.zeros(cols, np.uint16), np.zeros(cols, np.uint16), np.zeros(cols, np.uint16)
-    some_doubt = False
-    for j in range(rules):
-        some_doubt |= doubting[j] >= 0
+    x_rows, u_rows = np.empty((rules, cols), np.uint16), np.empty((rules, cols), np.uint16)
+    own_row, in_row, part_row = np.empty(cols, np.uint16), np.empty(cols, np.uint16), np.empty(cols, np.uint16)
+    once_row, twice_row, doubt_row = np.empty(cols, np.uint16), np.empty(cols, np.uint16), np.empty(cols, np.uint16)
+    low, high = np.zeros(rules, np.int64), np.zeros(rules, np.int64)
+    some_x, some_u = np.zeros(rules, np.bool_), np.zeros(rules, np.bool_)
+    no_land = np.zeros(0, np.uint16)
     for r in range(rows):
-        own_row[:] = 0
-        for m in own_layers:
-            _or(own_row, stack[m, r])
-        _and(own_row, own_row, inside[r])
-        west, east = 0, cols
-        while west < cols and own_row[west] == 0:
-            west += 1
-        if west == cols:
-            add_counts(sums, UNKNOWN, unknown[r], 0, r, runs, weight)
+        gaps = unmapped[r] if unmapped.size else no_land
+        doubtful = unknown[r] if unknown.size else no_land
+        if unknown.size:
+            if unmapped.size:
+                doubtful[:] = gaps
+            else:
+                doubtful[:] = 0
+        west, east = _host_row(masks, own_layers, inside, r, own_row, in_row)
+        if west == east:
+            add_counts(sums, UNKNOWN, gaps, 0, r, runs, weight)
             continue
-        while own_row[east - 1] == 0:
-            east -= 1
-        own, once, twice = own_row[west:east], once_row[west:east], twice_row[west:east]
-        sure, doubt, part = sure_row[west:east], doubt_row[west:east], part_row[west:east]
+        own = own_row[west:east]
+        once, twice, part = once_row[west:east], twice_row[west:east], part_row[west:east]
         once[:] = 0
         twice[:] = 0
+        some_doubt = False
         for j in range(rules):
-            if doubting[j] < 0:
-                _meet(once, twice, stack[excluding[j], r, west:east])
-            else:
-                part[:] = stack[excluding[j], r, west:east]
-                _or(part, stack[doubting[j], r, west:east])
+            some_u[j] = doubting[j] >= 0 and _whole_row_of(masks, doubting[j], r, west, east, u_rows[j])
+            if some_u[j]:
+                some_doubt = True
+                some_x[j] = _whole_row_of(masks, excluding[j], r, west, east, x_rows[j])
+                low[j], high[j] = west, east
+                _union(part, x_rows[j, west:east], u_rows[j, west:east])
                 _meet(once, twice, part)
+            else:
+                low[j], high[j] = _row_of(masks, excluding[j], r, west, east, x_rows[j])
+                a, b = low[j], high[j]
+                some_x[j] = a < b
+                if a < b:
+                    _meet(once_row[a:b], twice_row[a:b], x_rows[j, a:b])
         free = eligible[r, west:east]
         _without(free, own, once)
         if some_doubt:
-            sure[:] = 0
+            doubt = doubt_row[west:east]
             doubt[:] = 0
+            part[:] = own
             for j in range(rules):
-                _or(sure, stack[excluding[j], r, west:east])
-                if doubting[j] >= 0:
-                    _or(doubt, stack[doubting[j], r, west:east])
-            _and(part, own, doubt)
-            _without(part, part, sure)
-            _or(unknown[r, west:east], part)
+                if some_x[j]:
+                    a, b = low[j], high[j]
+                    _without(part_row[a:b], part_row[a:b], x_rows[j, a:b])
+                if some_u[j]:
+                    _or(doubt, u_rows[j, west:east])
+            _and(part, part, doubt)
+            _or(doubtful[west:east], part)
         add_counts(sums, OWN, own, west, r, runs, weight)
         add_counts(sums, ELIGIBLE, free, west, r, runs, weight)
-        add_counts(sums, UNKNOWN, unknown[r], 0, r, runs, weight)
+        add_counts(sums, UNKNOWN, doubtful if unknown.size else gaps, 0, r, runs, weight)
         for j in range(rules):
-            key = PER_HOST + PER_RULE * j
-            _and(part, own, stack[excluding[j], r, west:east])
-            lost = add_counts(sums, key + LOST, part, west, r, runs, weight)
-            if lost:
-                if reasons.size:
-                    _mark(reasons[r, west:east], part, np.uint64(1) << np.uint64(j))
-                _without(part, part, twice)
-                add_counts(sums, key + SOLE, part, west, r, runs, weight)
-            if doubting[j] >= 0:  # of other rules it is the same as SOLE
-                part[:] = stack[excluding[j], r, west:east]
-                _or(part, stack[doubting[j], r, west:east])
+            key, a, b = PER_HOST + PER_RULE * j, low[j], high[j]
+            if some_x[j]:
+                part = part_row[a:b]
+                _and(part, own_row[a:b], x_rows[j, a:b])
+                lost = add_counts(sums, key + LOST, part, a, r, runs, weight)
+                if lost:
+                    if reasons.size:
+                        _mark(reasons[r, a:b], part, marks[j])
+                    _without(part, part, twice_row[a:b])
+                    add_counts(sums, key + SOLE, part, a, r, runs, weight)
+                    if not some_u[j]:
+                        add_counts(sums, key + REGAINED, part, a, r, runs, weight)
+            if some_u[j]:
+                part = part_row[west:east]
+                _union(part, x_rows[j, west:east], u_rows[j, west:east])
                 _and(part, part, own)
                 _without(part, part, twice)
                 add_counts(sums, key + REGAINED, part, west, r, runs, weight)
-    for j in range(rules):
-        if doubting[j] < 0:
-            sums[PER_HOST + PER_RULE * j + REGAINED] += sums[PER_HOST + PER_RULE * j + SOLE]
-    return eligible, unknown
+    return eligible
+
+
+@njit(cache=True, nogil=True)
+def _strip_shape(masks):  # type: ignore[no-untyped-def]
+    """(rows, columns) of a strip's masks."""
+    return masks[3].shape[1], masks[3].shape[2]
+
+
+@njit(cache=True, nogil=True)
+def _host_row(masks, own_layers, inside, row, own, other):  # type: ignore[no-untyped-def]
+    """Write host land of a row to ``own``; returns (west, east), outside of which there is none and ``own`` is void."""
+    cols = own.size
+    west, east = cols, 0
+    for n in range(own_layers.size):
+        if n == 0:
+            low, high = _row_of(masks, own_layers[n], row, 0, cols, own)
+            own[:low] = 0
+            own[high:] = 0
+        else:
+            low, high = _row_of(masks, own_layers[n], row, 0, cols, other)
+            _or(own[low:high], other[low:high])
+        if low < high:
+            west, east = min(west, low), max(east, high)
+    if west >= east:
+        return 0, 0
+    low, high = _row_of(masks, inside, row, west, east, other)
+    _and(own[low:high], own[low:high], other[low:high])
+    west, east = low, high
+    while west < east and own[west] == 0:
+        west += 1
+    while west < east and own[east - 1] == 0:
+        east -= 1
+    return (west, east) if west < east else (0, 0)
 
 
 @njit(cache=True, nogil=True)

@@ -16,11 +16,11 @@ import shapely
 
 from layers.contracts import RasterLayer
 from layers.frame import Frame
-from layers.mask_store import MaskStore, rows_of
+from layers.mask_store import MaskStore, Runs, rows_of
 from siting.cell_score import CellCriterion, score_rows
 from siting.contracts import HostType, Rule
 from siting.ledger import LedgerPolicy, assign_owners
-from siting.rule_masks import mask_key, outside_mask, test_raster
+from siting.rule_masks import mask_key, test_raster_into
 
 Mask = npt.NDArray[np.uint16]
 Sums = npt.NDArray[np.int64]
@@ -29,6 +29,8 @@ HALO_ROWS = 2
 _HIGH_BITS = 20
 _FIXED_BITS = 36
 _M2_PER_KM2 = 1e6
+_INSIDE = "inside"
+"""Key of the region's mask among those of rules, whose keys are tuples."""
 
 
 @dataclass(frozen=True)
@@ -145,45 +147,49 @@ def area_km2(fixed: int) -> float:
 def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
     """States, ledger, reasons and sums of one strip."""
     from siting.land_kernels import (
+        ELIGIBLE,
         OWNED,
         PER_HOST,
         PER_RULE,
         add_mask,
-        district_runs,
         evaluate_host,
-        fill_districts,
         unmapped_land,
     )
 
-    inside = strip.inside.to_array()
     values = {name: rows.read() for name, rows in strip.rasters.items()}
-    district, missing = fill_districts(strip.district.to_array(), inside, strip.halo)
-    if missing:
-        _place_the_rest(district, inside, strip.frame, plan.districts)
-    runs, number = district_runs(district), len(plan.districts)
-    stack, where = _stack(plan, strip, values)
+    runs, number = _districts(strip, plan.districts), len(plan.districts)
+    masks, where = _masks(plan, strip, values)
+    shape, nothing = strip.frame.shape, np.zeros((0, 0), np.uint16)
     region = np.zeros((1, number, 2), np.int64)
-    add_mask(region, 0, inside, runs, strip.weight)
-    unmapped = unmapped_land(stack, _indices(where, [(name, 0.0) for name in plan.mappers]), inside)
+    mappers = _indices(where, [(name, 0.0) for name in plan.mappers])
+    unmapped = np.zeros(shape, np.uint16)
+    if not unmapped_land(masks, mappers, where[_INSIDE], unmapped, runs, strip.weight, region):
+        unmapped = nothing
     found = []
     for host in plan.hosts:
         sums = np.zeros((PER_HOST + PER_RULE * len(host.rules), number, 2), np.int64)
         kind = host.reasons_type if plan.reasons else None
-        reasons = np.zeros(inside.shape if kind is not None else (0, 0), kind or np.uint16)
+        reasons = np.zeros(shape if kind is not None else (0, 0), kind or np.uint16)
+        marks = np.left_shift(np.ones(len(host.rules), reasons.dtype), np.arange(len(host.rules), dtype=reasons.dtype))
+        unknown = np.empty(shape, np.uint16) if host.doubts else nothing
         own = _indices(where, [(name, 0.0) for name in host.layers])
         excluding = _indices(where, [mask_key(rule) for rule in host.rules])
         doubting = np.array([where.get(_doubt_key(rule), -1) for rule in host.rules], np.int64)
-        masks = evaluate_host(stack, own, excluding, doubting, inside, unmapped, runs, strip.weight, sums, reasons)
-        found.append((host, *masks, reasons, sums))
+        eligible = evaluate_host(
+            masks, own, excluding, doubting, where[_INSIDE], unmapped, runs, strip.weight, sums, unknown, reasons, marks
+        )
+        found.append((host, eligible, unknown, reasons, sums))
     owned = _owned(plan, values, [(host.type, eligible) for host, eligible, *_ in found])
     hosts = []
     for (host, eligible, unknown, reasons, sums), mine in zip(found, owned, strict=True):
-        add_mask(sums, OWNED, mine, runs, strip.weight)
-        packed = MaskStore.of(eligible)
-        same = np.array_equal(mine, eligible)
+        same = mine is eligible or np.array_equal(mine, eligible)
+        if same:
+            sums[OWNED] = sums[ELIGIBLE]
+        else:
+            add_mask(sums, OWNED, mine, runs, strip.weight)
         hosts.append(
             StripHost(
-                packed,
+                MaskStore.of(eligible),
                 MaskStore.of(unknown) if host.doubts else None,
                 None if same else MaskStore.of(mine),
                 MaskStore.of(reasons) if reasons.size else None,
@@ -197,9 +203,28 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
             add_mask(shared, k, by_name[a] & by_name[b], runs, strip.weight)
     score = None
     if plan.score:
-        within = np.bitwise_or.reduce([eligible for _, eligible, *_ in found])
+        first, *others = [eligible for _, eligible, *_ in found]
+        within = np.bitwise_or.reduce([first, *others]) if others else first
         score = score_rows(plan.score, [values[criterion.raster.id] for criterion in plan.score], within)
-    return StripOutcome(strip.row0, MaskStore.of(unmapped), region, tuple(hosts), shared, score)
+    gaps = MaskStore.of(unmapped) if unmapped.size else MaskStore(shape)
+    return StripOutcome(strip.row0, gaps, region, tuple(hosts), shared, score)
+
+
+def _districts(strip: Strip, districts: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.int64], ...]:
+    """Stretches of one district in each row, see :func:`siting.land_kernels.district_runs`."""
+    from siting.land_kernels import district_runs, fill_districts
+
+    rows, cols = strip.frame.shape
+    only = strip.district.single_value()
+    if only is not None and only > 0:
+        each = np.arange(rows + 1, dtype=np.int64)
+        return each, np.zeros(rows, np.int64), np.full(rows, cols, np.int64), np.full(rows, only - 1, np.int64)
+    inside = strip.inside.to_array()
+    district, missing = fill_districts(strip.district.to_array(), inside, strip.halo)
+    if missing:
+        _place_the_rest(district, inside, strip.frame, districts)
+    found: tuple[npt.NDArray[np.int64], ...] = district_runs(district)
+    return found
 
 
 def _doubt_key(rule: Rule) -> Hashable:
@@ -212,29 +237,35 @@ def _indices(where: Mapping[Hashable, int], keys: Sequence[Hashable]) -> npt.NDA
     return np.array([where[key] for key in keys], np.int64)
 
 
-def _stack(
+def _masks(
     plan: LandPlan, strip: Strip, values: Mapping[str, npt.NDArray[np.float32]]
-) -> tuple[npt.NDArray[np.uint16], dict[Hashable, int]]:
-    """Every mask that the strip's rules and hosts need, once, and the place of each."""
+) -> tuple[tuple[npt.NDArray[Any], ...], dict[Hashable, int]]:
+    """Every mask that the strip's rules and hosts need, once, as :func:`siting.land_kernels.evaluate_host` takes them,
+    and the place of each. A raster rule that is sure everywhere in the strip has no mask of doubt."""
     rules = {mask_key(rule): rule for host in plan.hosts for rule in host.rules}
     tested = {key: rule for key, rule in rules.items() if rule.on_raster}
     bounded = sorted({rule.known_within for rule in rules.values() if rule.known_within})
-    keys: list[Hashable] = [*strip.masks, *tested, *(("unsure", key) for key in tested)]
-    keys += [("outside", name) for name in bounded]
-    where = {key: k for k, key in enumerate(keys)}
-    stack = np.empty((len(keys), *strip.frame.shape), np.uint16)
-    for key, store in strip.masks.items():
-        store.rows(0, strip.frame.height, stack[where[key]])
+    outlines: dict[Hashable, Runs] = {_INSIDE: strip.inside.runs()}
+    outlines |= {key: store.runs() for key, store in strip.masks.items()}
+    outlines |= {("outside", name): outlines[name, 0.0].inverted() for name in bounded}
+    ends = np.cumsum([0, *(runs.col.size for runs in outlines.values())])
+    first = np.stack([runs.start + end for runs, end in zip(outlines.values(), ends[:-1], strict=True)])
+    col, value = (np.concatenate([getattr(runs, name) for runs in outlines.values()]) for name in ("col", "value"))
+    keys: list[Hashable] = list(outlines)
+    dense = np.empty((2 * len(tested), *strip.frame.shape), np.uint16)
+    used = 0
     for key, rule in tested.items():
-        stack[where[key]], stack[where["unsure", key]] = test_raster(rule, values[rule.layer], strip.frame)
-    for name in bounded:
-        stack[where["outside", name]] = outside_mask(stack[where[name, 0.0]])
-    return stack, where
+        doubts = test_raster_into(rule, values[rule.layer], strip.frame, dense[used], dense[used + 1])
+        keys += [key, ("unsure", key)] if doubts else [key]
+        used += 2 if doubts else 1
+    return (first, col, value, dense), {key: k for k, key in enumerate(keys)}
 
 
 def _owned(
     plan: LandPlan, values: Mapping[str, npt.NDArray[np.float32]], eligible: Sequence[tuple[HostType, Mask]]
 ) -> tuple[Mask, ...]:
+    if len(eligible) == 1:
+        return (eligible[0][1],)
     worth = None
     if plan.policy.kind == "best_value" and plan.policy.value_rasters:
         figures, rasters = dict(plan.policy.values), dict(plan.policy.value_rasters)

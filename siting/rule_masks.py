@@ -95,6 +95,28 @@ def test_raster(rule: Rule, values: npt.NDArray[np.float32], frame: Frame) -> tu
 test_raster.__test__ = False  # type: ignore[attr-defined]  # a predicate, not a case for pytest to collect
 
 
+def test_raster_into(rule: Rule, values: npt.NDArray[np.float32], frame: Frame, excluded: Mask, unsure: Mask) -> bool:
+    """:func:`test_raster` in one compiled pass, written to two masks; whether any cell is unsure."""
+    if values.shape != frame.shape:
+        raise ValueError(f"values of shape {values.shape} are not on a frame of shape {frame.shape}")
+    if rule.kind == "aspect_between":
+        excluded[:], unsure[:] = test_raster(rule, values, frame)
+        return rule.nodata == "unknown" and bool(unsure.any())
+    from siting.rule_kernels import KINDS, NODATA, test_cells
+
+    low, high = _bounds(rule)
+    kind, nodata = KINDS.index(rule.kind), NODATA.index(rule.nodata) if rule.nodata in NODATA else len(NODATA)
+    codes = class_codes(rule) if "classes" in rule.kind else np.zeros(0, np.float32)
+    return bool(test_cells(values, kind, np.float32(low), np.float32(high), codes, nodata, excluded, unsure))
+
+
+test_raster_into.__test__ = False  # type: ignore[attr-defined]
+
+
+def _bounds(rule: Rule) -> tuple[float, float]:
+    return (rule.low, rule.high) if rule.kind in ("raster_between", "raster_outside") else (rule.limit, rule.limit)
+
+
 def _breaks(rule: Rule, values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Cells that break a raster rule; what it says of NaN does not count."""
     with np.errstate(invalid="ignore"):
