@@ -228,21 +228,6 @@ def each_block(work: Callable[[int], None], height: int, workers: int) -> None:
             pass
 
 
-def _frame_edges(
-    geometries: Iterable[BaseGeometry], frame: Frame, lines_per_row: int
-) -> tuple[npt.NDArray[Any], ...]:
-    """``x0, y0, slope, low, high, step`` of :class:`ShapeEdges`, of the edges that cross a line of the frame."""
-    (x0, y0, x1, y1), step = _edges(_polygons(geometries), frame)
-    size_m, lines = frame.resolution_m / lines_per_row, frame.height * lines_per_row
-    south = round(frame.bounds[1] / size_m)  # lattice rows and columns are counted from the origin of the CRS
-    low, high = (
-        np.clip(np.ceil(y / size_m - 0.5).astype(np.int64) - south, 0, lines).astype(np.int32) for y in (y0, y1)
-    )
-    kept = low < high
-    x0, y0, x1, y1 = x0[kept], y0[kept], x1[kept], y1[kept]
-    return x0, y0, (x1 - x0) / (y1 - y0), low[kept], high[kept], step[kept]
-
-
 def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:
     parts = np.array(list(geometries), dtype=object)
     parts = parts[~shapely.is_missing(parts)] if parts.size else parts
@@ -251,26 +236,26 @@ def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:
     return parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)] if parts.size else parts
 
 
-def _edges(
-    polygons: npt.NDArray[np.object_], frame: Frame
-) -> tuple[tuple[npt.NDArray[np.float64], ...], npt.NDArray[np.int8]]:
-    """(x0, y0, x1, y1) and step of the edges (``y0 < y1``) that can matter on the frame: not level, not wholly north,
-    south or east of it."""
+def _frame_edges(
+    geometries: Iterable[BaseGeometry], frame: Frame, lines_per_row: int
+) -> tuple[npt.NDArray[Any], ...]:
+    """``x0, y0, slope, low, high, step`` of :class:`ShapeEdges`, see :func:`submask_kernels.ring_edges`."""
+    from layers.submask_kernels import ring_edges
+
+    polygons = _polygons(geometries)
     left, bottom, right, top = frame.bounds
     if polygons.size:
-        bounds = shapely.bounds(polygons)
-        polygons = polygons[
-            (bounds[:, 0] < right) & (bounds[:, 1] < top) & (bounds[:, 2] > left) & (bounds[:, 3] > bottom)
-        ]
-    rings = shapely.get_rings(shapely.orient_polygons(polygons)) if polygons.size else polygons
-    xy, ring = shapely.get_coordinates(rings, return_index=True)
-    same = ring[1:] == ring[:-1]
-    (x0, y0), (x1, y1) = xy[:-1][same].T, xy[1:][same].T
-    meets = (y0 != y1) & (np.maximum(y0, y1) > bottom) & (np.minimum(y0, y1) < top) & (np.minimum(x0, x1) < right)
-    x0, y0, x1, y1 = x0[meets], y0[meets], x1[meets], y1[meets]
-    up = y0 < y1
-    step = np.where(up, -1, 1).astype(np.int8)
-    return (np.where(up, x0, x1), np.where(up, y0, y1), np.where(up, x1, x0), np.where(up, y1, y0)), step
+        x0, y0, x1, y1 = shapely.bounds(polygons).T
+        polygons = polygons[(x0 < right) & (y0 < top) & (x1 > left) & (y1 > bottom)]
+    rings, polygon = shapely.get_rings(polygons, return_index=True)
+    shell = np.diff(polygon, prepend=-1) > 0  # the outline is the first ring of its polygon
+    first = np.concatenate([[0], np.cumsum(shapely.get_num_coordinates(rings))]).astype(np.int64)
+    size_m = frame.resolution_m / lines_per_row
+    south = round(frame.bounds[1] / size_m)  # lattice rows and columns are counted from the origin of the CRS
+    found: tuple[npt.NDArray[Any], ...] = ring_edges(
+        shapely.get_coordinates(rings), first, shell, frame.bounds, size_m, south, frame.height * lines_per_row
+    )
+    return found
 
 
 def pack(fine: npt.NDArray[np.uint8]) -> SubMask:

@@ -15,6 +15,54 @@ Ints = npt.NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
+def ring_edges(xy, first, shell, bounds, size_m, south, lines):  # type: ignore[no-untyped-def]
+    """Edges of rings that cross a centre line of the frame and can matter on it.
+
+    Parameters
+    ----------
+    xy : float64, shape (points, 2)
+    first : int64
+        Points of ring k: ``first[k] <= i < first[k + 1]``, the last one like the first.
+    shell : bool
+        Whether the ring is an outline; the others are holes. The direction of rings does not matter.
+    bounds : (left, bottom, right, top)
+
+    Returns
+    -------
+    x0, y0, slope : float64
+        South end, and dx/dy.
+    low, high : int32
+        Lines ``low <= line < high`` are crossed.
+    step : int8
+        +1 where the inside begins east of the edge, -1 where it ends.
+    """
+    left, bottom, right, top = bounds
+    most = xy.shape[0]
+    x0, y0, slope = np.empty(most), np.empty(most), np.empty(most)
+    low, high, step = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int8)
+    n = 0
+    for k in range(shell.size):
+        turn = 0.0
+        for i in range(first[k] + 1, first[k + 1] - 1):
+            turn += (xy[i, 0] - xy[first[k], 0]) * (xy[i + 1, 1] - xy[first[k], 1])
+            turn -= (xy[i + 1, 0] - xy[first[k], 0]) * (xy[i, 1] - xy[first[k], 1])
+        upward = -1 if (turn > 0) == shell[k] else 1
+        for i in range(first[k], first[k + 1] - 1):
+            xa, ya, xb, yb, side = xy[i, 0], xy[i, 1], xy[i + 1, 0], xy[i + 1, 1], upward
+            if ya > yb:
+                xa, ya, xb, yb, side = xb, yb, xa, ya, -upward
+            if ya == yb or yb <= bottom or ya >= top or min(xa, xb) >= right:
+                continue
+            a = min(max(np.int64(np.ceil(ya / size_m - 0.5)) - south, 0), lines)
+            b = min(max(np.int64(np.ceil(yb / size_m - 0.5)) - south, 0), lines)
+            if a < b:
+                x0[n], y0[n], slope[n] = xa, ya, (xb - xa) / (yb - ya)
+                low[n], high[n], step[n] = a, b, side
+                n += 1
+    return x0[:n].copy(), y0[:n].copy(), slope[:n].copy(), low[:n].copy(), high[:n].copy(), step[:n].copy()
+
+
+@njit(cache=True, nogil=True)
 def bucket_edges(low, high, lines, per_bucket):  # type: ignore[no-untyped-def]
     """Edges of each bucket of ``per_bucket`` lines, buckets counted from the north.
 

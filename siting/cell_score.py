@@ -22,6 +22,7 @@ from layers.mask_store import BLOCK_ROWS, MaskStore, rows_of
 Floats = npt.NDArray[np.float32]
 
 _STRIP_CELLS = 500_000
+_CACHED_CELLS = 40_000
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,22 @@ def score_rows(
     from siting.cell_score_kernels import add_criterion, as_score
 
     weights = np.array([criterion.weight for criterion in criteria], np.float64)
-    total = np.zeros(values[0].shape, np.float64)
-    for criterion, share, found in zip(criteria, weights / weights.sum(), values, strict=True):
-        breaks, heights = (np.asarray(a, np.float64) for a in (criterion.breaks, criterion.heights))
-        add_criterion(total, found, share, breaks, heights)
-    if within is None:
-        return total.astype(np.float32)
-    score = np.empty(total.shape, np.float32)
-    as_score(score, total, within)
+    shares = weights / weights.sum()
+    pieces = [(np.asarray(c.breaks, np.float64), np.asarray(c.heights, np.float64)) for c in criteria]
+    wanted = np.empty((0, 0), np.uint16) if within is None else within
+    rows, width = values[0].shape
+    step = max(1, _CACHED_CELLS // width)
+    score, total = np.empty((rows, width), np.float32), np.empty((step, width), np.float64)
+    for row0 in range(0, rows, step):  # a few rows at a time, so that the sums stay in the processor's cache
+        part = slice(row0, row0 + step)
+        sums, cells = total[: min(step, rows - row0)], wanted[part]
+        sums[:] = 0.0
+        for share, found, (breaks, heights) in zip(shares, values, pieces, strict=True):
+            add_criterion(sums, found[part], share, breaks, heights, cells)
+        if within is None:
+            score[part] = sums
+        else:
+            as_score(score[part], sums, cells)
     return score
 
 

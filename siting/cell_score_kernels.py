@@ -9,18 +9,35 @@ _FEW_BREAKS = 16
 """Up to so many breakpoints the pieces are added up, which suits the processor's vector units better than a search."""
 
 
+_STEP = 64
+"""Cells of a row that are passed over together where none is wanted."""
+
+
 @njit(cache=True, nogil=True)
-def add_criterion(total, values, weight, breaks, heights):  # type: ignore[no-untyped-def]
+def add_criterion(total, values, weight, breaks, heights, within):  # type: ignore[no-untyped-def]
     """Add ``weight * f(value)`` to ``total``, f piecewise linear through (breaks, heights), level beyond both ends.
 
-    NaN values make the total NaN, and it stays NaN.
+    NaN values make the total NaN, and it stays NaN. Cells where ``within`` is 0 may be left as they are; of shape
+    (0, 0) it wants all.
     """
     slope = weight * (heights[1:] - heights[:-1]) / (breaks[1:] - breaks[:-1])
     for r in range(total.shape[0]):
-        if breaks.size <= _FEW_BREAKS:
-            _add_pieces(total[r], values[r], weight * heights[0], breaks, slope)
-        else:
-            _add_found(total[r], values[r], weight, breaks, heights, slope)
+        for low in range(0, total.shape[1], _STEP):
+            high = min(low + _STEP, total.shape[1])
+            if within.size and not _any(within[r, low:high]):
+                continue
+            if breaks.size <= _FEW_BREAKS:
+                _add_pieces(total[r, low:high], values[r, low:high], weight * heights[0], breaks, slope)
+            else:
+                _add_found(total[r, low:high], values[r, low:high], weight, breaks, heights, slope)
+
+
+@njit(cache=True, nogil=True)
+def _any(cells):  # type: ignore[no-untyped-def]
+    for c in range(cells.size):
+        if cells[c] != 0:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)

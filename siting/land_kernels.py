@@ -228,8 +228,8 @@ def unmapped_land(masks, mappers, inside, out, runs, weight, region):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, unknown, reasons, marks):  # type: ignore[no-untyped-def]
-    """Eligible and unknown land of one host type in a strip; fills ``sums``, zeros before (see :func:`add_counts`).
+def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, eligible, unknown, reasons, marks):  # type: ignore[no-untyped-def]
+    """Work out eligible and unknown land of one host type in a strip; fills ``sums``, zeros before (see :func:`add_counts`).
 
     A row at a time, so that the rules' rows stay in the processor's cache.
 
@@ -246,19 +246,15 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
         Mask of the region.
     unmapped : uint16, shape of a strip; or of shape (0, 0)
         Land that no layer maps, nowhere where it has no cells.
+    eligible : uint16, shape of a strip
+        Takes the eligible land.
     unknown : uint16, shape of a strip, or of shape (0, 0)
         Takes the unknown land.
     reasons : uint16, uint32 or uint64, shape of a strip, or of shape (0, 0)
-        Takes ``marks[j]`` in cells where rule j excludes host land.
-
-    Returns
-    -------
-    uint16, shape of a strip
-        Eligible land.
+        Takes ``marks[j]`` in cells where rule j excludes host land, 0 in all others.
     """
     rows, cols = _strip_shape(masks)
     rules = excluding.size
-    eligible = np.zeros((rows, cols), np.uint16)
     x_rows, u_rows = np.empty((rules, cols), np.uint16), np.empty((rules, cols), np.uint16)
     own_row, in_row, part_row = np.empty(cols, np.uint16), np.empty(cols, np.uint16), np.empty(cols, np.uint16)
     once_row, twice_row, doubt_row = np.empty(cols, np.uint16), np.empty(cols, np.uint16), np.empty(cols, np.uint16)
@@ -273,7 +269,11 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
                 doubtful[:] = gaps
             else:
                 doubtful[:] = 0
+        if reasons.size:
+            reasons[r] = 0
         west, east = _host_row(masks, own_layers, inside, r, own_row, in_row)
+        eligible[r, :west] = 0
+        eligible[r, east:] = 0
         if west == east:
             add_counts(sums, UNKNOWN, gaps, 0, r, runs, weight)
             continue
@@ -324,7 +324,7 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
                         _mark(reasons[r, a:b], part, marks[j])
                     _without(part, part, twice_row[a:b])
                     add_counts(sums, key + SOLE, part, a, r, runs, weight)
-                    if not some_u[j]:
+                    if doubting[j] >= 0 and not some_u[j]:
                         add_counts(sums, key + REGAINED, part, a, r, runs, weight)
             if some_u[j]:
                 part = part_row[west:east]
@@ -332,7 +332,9 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
                 _and(part, part, own)
                 _without(part, part, twice)
                 add_counts(sums, key + REGAINED, part, west, r, runs, weight)
-    return eligible
+    for j in range(rules):
+        if doubting[j] < 0:
+            sums[PER_HOST + PER_RULE * j + REGAINED] += sums[PER_HOST + PER_RULE * j + SOLE]
 
 
 @njit(cache=True, nogil=True)

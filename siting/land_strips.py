@@ -6,6 +6,8 @@ on its rows alone, so that any cut into strips and any number of workers give th
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,22 +164,23 @@ def evaluate_strip(plan: LandPlan, strip: Strip) -> StripOutcome:
     shape, nothing = strip.frame.shape, np.zeros((0, 0), np.uint16)
     region = np.zeros((1, number, 2), np.int64)
     mappers = _indices(where, [(name, 0.0) for name in plan.mappers])
-    unmapped = np.zeros(shape, np.uint16)
+    unmapped = _scratch("unmapped", shape)
     if not unmapped_land(masks, mappers, where[_INSIDE], unmapped, runs, strip.weight, region):
         unmapped = nothing
     found = []
     for host in plan.hosts:
         sums = np.zeros((PER_HOST + PER_RULE * len(host.rules), number, 2), np.int64)
         kind = host.reasons_type if plan.reasons else None
-        reasons = np.zeros(shape if kind is not None else (0, 0), kind or np.uint16)
+        name = host.type.host_type
+        reasons = _scratch("reasons " + name, shape, kind) if kind is not None else nothing
         marks = np.left_shift(np.ones(len(host.rules), reasons.dtype), np.arange(len(host.rules), dtype=reasons.dtype))
-        unknown = np.empty(shape, np.uint16) if host.doubts else nothing
+        eligible = _scratch("eligible " + name, shape)
+        unknown = _scratch("unknown " + name, shape) if host.doubts else nothing
         own = _indices(where, [(name, 0.0) for name in host.layers])
         excluding = _indices(where, [mask_key(rule) for rule in host.rules])
         doubting = np.array([where.get(_doubt_key(rule), -1) for rule in host.rules], np.int64)
-        eligible = evaluate_host(
-            masks, own, excluding, doubting, where[_INSIDE], unmapped, runs, strip.weight, sums, unknown, reasons, marks
-        )
+        rules = own, excluding, doubting, where[_INSIDE]
+        evaluate_host(masks, *rules, unmapped, runs, strip.weight, sums, eligible, unknown, reasons, marks)
         found.append((host, eligible, unknown, reasons, sums))
     owned = _owned(plan, values, [(host.type, eligible) for host, eligible, *_ in found])
     hosts = []
@@ -227,6 +230,21 @@ def _districts(strip: Strip, districts: npt.NDArray[np.object_]) -> tuple[npt.ND
     return found
 
 
+_KEPT = threading.local()
+
+
+def _scratch(name: str, shape: tuple[int, ...], kind: npt.DTypeLike = np.uint16) -> npt.NDArray[Any]:
+    """An array of this thread that is used again for the next strip: fresh memory costs more than the work on it.
+
+    What it holds is void, and nothing of it may leave :func:`evaluate_strip`.
+    """
+    kept: dict[str, npt.NDArray[Any]] = _KEPT.__dict__
+    size, dtype = math.prod(shape), np.dtype(kind)
+    if name not in kept or kept[name].size < size or kept[name].dtype != dtype:
+        kept[name] = np.empty(size, dtype)
+    return kept[name][:size].reshape(shape)
+
+
 def _doubt_key(rule: Rule) -> Hashable:
     if rule.on_raster:
         return ("unsure", mask_key(rule))
@@ -252,7 +270,7 @@ def _masks(
     first = np.stack([runs.start + end for runs, end in zip(outlines.values(), ends[:-1], strict=True)])
     col, value = (np.concatenate([getattr(runs, name) for runs in outlines.values()]) for name in ("col", "value"))
     keys: list[Hashable] = list(outlines)
-    dense = np.empty((2 * len(tested), *strip.frame.shape), np.uint16)
+    dense = _scratch("dense", (2 * len(tested), *strip.frame.shape))
     used = 0
     for key, rule in tested.items():
         doubts = test_raster_into(rule, values[rule.layer], strip.frame, dense[used], dense[used + 1])
