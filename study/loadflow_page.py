@@ -14,8 +14,9 @@ body{font:14px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;margin:2rem auto;max-
 h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.6rem 0 .4rem;border-bottom:1px solid #bbb}
 table{border-collapse:collapse;width:100%;font-size:13px}
 th,td{padding:.25rem .5rem;text-align:right;border-bottom:1px solid #ddd}
-th:first-child,td:first-child{text-align:left}th{background:#f2f4f6}.solved,.secure{color:#00695c}.split,.voltage{color:#8a5a00}
-.diverged,.overload,.error{color:#b00020;font-weight:600}.note{color:#555}p{margin:.3rem 0}
+th:first-child,td:first-child,.text{text-align:left}th{background:#f2f4f6}.solved,.secure,.green{color:#00695c}
+.split,.voltage,.yellow,.warning{color:#8a5a00}.diverged,.overload,.error,.red{color:#b00020;font-weight:600}
+.note,.unknown{color:#555}p{margin:.3rem 0}td{vertical-align:top;overflow-wrap:break-word}
 @media print{body{margin:0;max-width:none}}
 """
 _TOP = 15
@@ -39,9 +40,14 @@ def loadflow_page(summary: dict[str, Any], tables: dict[str, pd.DataFrame], case
     return f"<!doctype html><html lang='zh-CN'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
 
 
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    cells = "".join(f"<th>{safe(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+def _table(head: list[str], rows: list[list[Any]], text: tuple[int, ...] = ()) -> str:
+    """A table of cells that are HTML already; the first column and those of ``text`` stand left, numbers right."""
+    kind = ["class='text'" if k in text else "" for k in range(len(head))]
+    cells = "".join(f"<th {style}>{safe(name)}</th>" for name, style in zip(head, kind, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td {style}>{cell}</td>" for cell, style in zip(row, kind, strict=True)) + "</tr>"
+        for row in rows
+    )
     return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -83,7 +89,7 @@ def _outages(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
             "故障前 before %", "最低电压 V min pu", "母线 at bus"]  # fmt: skip
     words = ["工况 case", "故障数 outages", "可解 solved", "解列 split", "不收敛 diverged", "过载 overloaded"]
     top = _table(words, counts)
-    return f"<h2>N-1</h2>{top}<p class='note'>最重的 {len(rows)} 个 the worst</p>{_table(head, rows)}"
+    return f"<h2>N-1</h2>{top}<p class='note'>最重的 {len(rows)} 个 the worst</p>{_table(head, rows, text=(1, 2, 4))}"
 
 
 def _loadings(tables: dict[str, pd.DataFrame]) -> str:
@@ -96,7 +102,7 @@ def _loadings(tables: dict[str, pd.DataFrame]) -> str:
         for row in rated.sort_values("loading_percent", ascending=False).head(_TOP).to_dict("records")
     ]  # fmt: skip
     head = ["工况 case", "支路 branch", "类型 kind", "P MW", "Q Mvar", "限额 rating MVA", "负载率 loading %"]
-    return "<h2>负载最重的支路 Highest loadings</h2>" + _table(head, rows)
+    return "<h2>负载最重的支路 Highest loadings</h2>" + _table(head, rows, text=(1, 2))
 
 
 def _series(summary: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
@@ -118,12 +124,26 @@ def _short_circuit(tables: dict[str, pd.DataFrame]) -> str:
         return ""
     table = tables["short_circuit"].sort_values("margin_percent", kind="stable", na_position="last")
     rows = [
-        [safe(row["bus"]), safe(row["name"]), _number(row["vn_kv"], 1), _number(row["ikss_3ph_ka"]),
-         _number(row["ikss_1ph_ka"]), _number(row["breaker_ka"], 1), _number(row["margin_percent"], 1)]
+        [safe(row["case"]), safe(row["bus"]), safe(row["name"] or "–"), _number(row["vn_kv"], 1),
+         _number(row["ikss_3ph_ka"]), _number(row["ikss_1ph_ka"]), _number(row["converters_3ph_ka"]),
+         _number(row["breaker_ka"], 1), _number(row["margin_percent"], 1), _grade(row["grade"])]
         for row in table.head(_TOP).to_dict("records")
     ]  # fmt: skip
-    head = ["母线 bus", "名称 name", "kV", '三相 I"k 3ph kA', '单相 I"k 1ph kA', "断路器 breaker kA", "裕度 margin %"]
-    return "<h2>短路 Short circuit</h2>" + _table(head, rows)
+    head = ["工况 case", "母线 bus", "名称 name", "kV", '三相 I"k 3ph kA', '单相 I"k 1ph kA',
+            "其中变流器 converters kA", "断路器 breaker kA", "裕度 margin %", "等级 grade"]  # fmt: skip
+    counts = " · ".join(f"{_grade(grade)} {int((table['grade'] == grade).sum())}" for grade in _GRADES)
+    told = f"<p>{counts}</p><p class='note'>裕度最小的 {len(rows)} 条 the smallest margins → short_circuit.csv</p>"
+    return "<h2>短路 Short circuit</h2>" + told + _table(head, rows, text=(2, 9))
+
+
+_GRADES = {"green": "绿", "yellow": "黄", "red": "红", "unknown": "未知"}
+
+
+def _grade(value: str) -> str:
+    return f"<span class='{safe(value)}'>{_GRADES.get(value, '')} {safe(value)}</span>"
+
+
+_FINDING_HEAD = ["级别 severity", "规则 rule", "元件 element", "值 value", "说明 message", "办法 remedy"]
 
 
 def _findings(table: pd.DataFrame) -> str:
@@ -135,4 +155,4 @@ def _findings(table: pd.DataFrame) -> str:
         for row in table.head(60).to_dict("records")
     ]  # fmt: skip
     more = f"<p class='note'>{len(table)} 条 findings → findings.csv</p>"
-    return "<h2>数据检查 Findings</h2>" + _table(["", "rule", "element", "value", "message", "remedy"], rows) + more
+    return "<h2>数据检查 Findings</h2>" + _table(_FINDING_HEAD, rows, text=(1, 2, 3, 4, 5)) + more
