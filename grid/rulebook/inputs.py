@@ -213,7 +213,7 @@ def fault(
 def read_rows(path: Path, shown: str, log: FindingLog) -> pd.DataFrame | None:
     """A CSV file as text, or None with a finding."""
     try:
-        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig", comment="#")
+        return pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError, UnicodeDecodeError) as error:
         text = f"the file cannot be read as CSV in UTF-8 ({type(error).__name__})."
         fault(log, "file", (shown, path.stem), path.name, path.name, text, "Save it as CSV, UTF-8.")

@@ -193,6 +193,13 @@ def test_folder_faults(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(error.value)
 
 
+def test_ids_with_any_sign_survive_the_folder(tmp_path: Path) -> None:
+    name = "亳州/110/10#2, old"
+    s.equipment({"equipment_id": name}).to_csv(tmp_path / "equipment.csv", index=False, encoding="utf-8-sig")
+    s.units((name, 50.0)).to_csv(tmp_path / "units.csv", index=False)
+    assert assess_folder("dlt2041-2025", tmp_path, "tables").equipment["equipment_id"].tolist() == [name]
+
+
 def test_folder_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "equipment.csv").write_bytes(b"\xff\xfe\x00\x01")
     (tmp_path / "options.toml").write_text("k_r = ", encoding="utf-8")
