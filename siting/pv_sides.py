@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from layers.contracts import Finding, InputError, Weather
-from siting.pv_options import CellTemperature, PvOptions
+from siting.pv_options import CellTemperature, ModuleModel, PvOptions
 from siting.pv_shading import Horizon, sky_share, sun_is_free
 from siting.sun import Sun, sun_of_hours
 from siting.technology_pv import Mounting, PvModule, PvRows, PvVariant
@@ -67,12 +69,13 @@ def pv_cell(weather: Weather, options: PvOptions | None = None, *, sun: Sun | No
         Where a value that is needed is not a number.
     """
     chosen = PvOptions() if options is None else options
-    _refuse_gaps(weather)
     hours = weather.hours
-    ghi, dni, dhi = (hours[name].to_numpy(float) for name in _LIGHT)
-    air = hours["temp_air_c"].to_numpy(float)
+    column = {name: hours[name].to_numpy(float) for name in _NEEDED}
+    _refuse_gaps(weather, column)
+    ghi, dni, dhi = (column[name] for name in _LIGHT)
+    air = column["temp_air_c"]
     wind = speed_at_height(
-        hours["wind_speed_m_per_s"].to_numpy(float), weather.wind_height_m, _WIND_HEIGHT_M, weather.roughness_length_m
+        column["wind_speed_m_per_s"], weather.wind_height_m, _WIND_HEIGHT_M, weather.roughness_length_m
     )
     horizon = chosen.horizon(weather.cell_id)
     simple = chosen.transposition != "perez" and horizon is None and not chosen.subhourly_clipping
@@ -155,8 +158,10 @@ def heating_per_light(mounting: Mounting, wind_m_per_s: Floats, options: PvOptio
         raise InputError(findings)
     models = {"pvsyst": temperature.pvsyst_cell, "faiman": temperature.faiman, "sapm": temperature.sapm_cell}
     coefficients = _coefficients(mounting, options.cell_temperature)
-    rise = models[options.cell_temperature](1.0, 0.0, wind_m_per_s, *coefficients)
-    return np.asarray(rise, dtype=float) + np.zeros_like(wind_m_per_s)
+    model = models[options.cell_temperature]
+    if options.cell_temperature != "sapm" and coefficients[1] == 0:  # no term with the wind: one figure for all hours
+        return np.full(wind_m_per_s.shape, float(model(1.0, 0.0, 1.0, *coefficients)))
+    return np.asarray(model(1.0, 0.0, wind_m_per_s, *coefficients), dtype=float) + np.zeros_like(wind_m_per_s)
 
 
 def heating_findings(mounting: Mounting, model: CellTemperature) -> list[Finding]:
@@ -188,7 +193,22 @@ class Sides:
 
 
 def sides_of(variants: Sequence[PvVariant], cell_horizon: Horizon | None, options: PvOptions) -> Sides:
-    """Arrays of all sides of all variants, one column of power for each variant."""
+    """Arrays of all sides of all variants, one column of power for each variant; kept for the cells to come."""
+    if cell_horizon is None:
+        return _open_sides(tuple(variants), options.cell_temperature, options.module_model)
+    return _sides_of(variants, cell_horizon, options)
+
+
+@lru_cache(maxsize=64)
+def _open_sides(variants: tuple[PvVariant, ...], model: CellTemperature, module: ModuleModel) -> Sides:
+    """Sides under an open sky: the same for every weather cell. Nobody may write into them."""
+    sides = _sides_of(variants, None, PvOptions(cell_temperature=model, module_model=module))
+    for array in sides.arrays:
+        array.flags.writeable = False
+    return sides
+
+
+def _sides_of(variants: Sequence[PvVariant], cell_horizon: Horizon | None, options: PvOptions) -> Sides:
     pairs = [(k, variant, side) for k, variant in enumerate(variants) for side in variant.orientations]
     owner = np.array([k for k, _, _ in pairs], dtype=np.int64)
     share = np.array([side.share for _, _, side in pairs])
@@ -334,10 +354,12 @@ def _pick(sun: Sun, row: npt.NDArray[np.int64]) -> Sun:
     return Sun(*angles, sun.extra_w_per_m2[row], sun.lit_share[row], np.ascontiguousarray(sun.vector()[:, row]))
 
 
-def _refuse_gaps(weather: Weather) -> None:
+def _refuse_gaps(weather: Weather, column: Mapping[str, Floats]) -> None:
     findings = []
-    for name in _NEEDED:
-        bad = np.flatnonzero(~np.isfinite(weather.hours[name].to_numpy(float)))
+    for name, values in column.items():
+        if math.isfinite(values.sum()):  # it is not where one of the values is not
+            continue
+        bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             item = f"{weather.hours.index[bad[0]]:%Y-%m-%d %H:%M} {name}"
             text = f"{bad.size} hour(s) without a value in {name}."
