@@ -41,10 +41,7 @@ def encode(cells, most):  # type: ignore[no-untyped-def]
         pattern = alike.view(np.uint64)[0]
         for low in range(0, cols, _STEP):
             if low < whole:
-                differs = np.uint64(0)
-                for k in range(low // per_word, (low + _STEP) // per_word):
-                    differs |= words[k] ^ pattern
-                if differs == 0:
+                if _all_are(words[low // per_word : (low + _STEP) // per_word], pattern):
                     continue
             for c in range(low, min(low + _STEP, cols)):
                 if line[c] != last:
@@ -60,11 +57,24 @@ def encode(cells, most):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _all_are(words, pattern):  # type: ignore[no-untyped-def]
+    differs = np.uint64(0)
+    for k in range(words.size):
+        differs |= words[k] ^ pattern
+    return differs == 0
+
+
+@njit(cache=True, nogil=True)
+def _fill(cells, value):  # type: ignore[no-untyped-def]
+    for k in range(cells.size):
+        cells[k] = value
+
+
+@njit(cache=True, nogil=True)
 def expand(start, col, value, row0, out):  # type: ignore[no-untyped-def]
     """Write the rows from ``row0`` on to ``out``, shape (rows, columns)."""
     for r in range(out.shape[0]):
         for k in range(start[row0 + r], start[row0 + r + 1]):
             end = col[k + 1] if k + 1 < start[row0 + r + 1] else out.shape[1]
             v = value[k]
-            for c in range(col[k], end):
-                out[r, c] = v
+            _fill(out[r, col[k] : end], v)

@@ -51,6 +51,21 @@ def any_bit(words):  # type: ignore[no-untyped-def]
     return some != 0
 
 
+# Loops over whole slices, from 0: of any other range the compiler cannot tell that no index is negative.
+
+
+@njit(cache=True, nogil=True)
+def _copy(out, words):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        out[k] = words[k]
+
+
+@njit(cache=True, nogil=True)
+def _fill(out, value):  # type: ignore[no-untyped-def]
+    for k in range(out.size):
+        out[k] = value
+
+
 @njit(cache=True, nogil=True)
 def _or(total, words):  # type: ignore[no-untyped-def]
     for k in range(total.size):
@@ -180,8 +195,7 @@ def _row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
     first, col, value, dense = masks
     if m >= first.shape[0]:
         line = dense[m - first.shape[0], row]
-        for c in range(west, east):
-            out[c] = line[c]
+        _copy(out[west:east], line[west:east])
         return (west, east) if any_bit(out[west:east]) else (west, west)
     low, high, end_of_row = -1, west, first[m, row + 1]
     for k in range(first[m, row], end_of_row):
@@ -190,8 +204,7 @@ def _row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
         v = value[k]
         if a >= b or (v == 0 and low < 0):
             continue
-        for c in range(a, b):
-            out[c] = v
+        _fill(out[a:b], v)
         if v != 0:
             low, high = (a if low < 0 else low), b
     return (low, high) if low >= 0 else (west, west)
@@ -201,8 +214,8 @@ def _row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
 def _whole_row_of(masks, m, row, west, east, out):  # type: ignore[no-untyped-def]
     """The same with zeros written too; whether anything is not 0."""
     low, high = _row_of(masks, m, row, west, east, out)
-    out[west:low] = 0
-    out[high:east] = 0
+    _fill(out[west:low], np.uint16(0))
+    _fill(out[high:east], np.uint16(0))
     return low < high
 
 
@@ -260,27 +273,27 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
     once_row, twice_row, doubt_row = np.empty(cols, np.uint16), np.empty(cols, np.uint16), np.empty(cols, np.uint16)
     low, high = np.zeros(rules, np.int64), np.zeros(rules, np.int64)
     some_x, some_u = np.zeros(rules, np.bool_), np.zeros(rules, np.bool_)
-    no_land = np.zeros(0, np.uint16)
+    no_land, no_mark = np.zeros(0, np.uint16), np.zeros(1, reasons.dtype)[0]
     for r in range(rows):
         gaps = unmapped[r] if unmapped.size else no_land
         doubtful = unknown[r] if unknown.size else no_land
         if unknown.size:
             if unmapped.size:
-                doubtful[:] = gaps
+                _copy(doubtful, gaps)
             else:
-                doubtful[:] = 0
+                _fill(doubtful, np.uint16(0))
         if reasons.size:
-            reasons[r] = 0
+            _fill(reasons[r], no_mark)
         west, east = _host_row(masks, own_layers, inside, r, own_row, in_row)
-        eligible[r, :west] = 0
-        eligible[r, east:] = 0
+        _fill(eligible[r, :west], np.uint16(0))
+        _fill(eligible[r, east:], np.uint16(0))
         if west == east:
             add_counts(sums, UNKNOWN, gaps, 0, r, runs, weight)
             continue
         own = own_row[west:east]
         once, twice, part = once_row[west:east], twice_row[west:east], part_row[west:east]
-        once[:] = 0
-        twice[:] = 0
+        _fill(once, np.uint16(0))
+        _fill(twice, np.uint16(0))
         some_doubt = False
         for j in range(rules):
             some_u[j] = doubting[j] >= 0 and _whole_row_of(masks, doubting[j], r, west, east, u_rows[j])
@@ -300,8 +313,8 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
         _without(free, own, once)
         if some_doubt:
             doubt = doubt_row[west:east]
-            doubt[:] = 0
-            part[:] = own
+            _fill(doubt, np.uint16(0))
+            _copy(part, own)
             for j in range(rules):
                 if some_x[j]:
                     a, b = low[j], high[j]
@@ -351,8 +364,8 @@ def _host_row(masks, own_layers, inside, row, own, other):  # type: ignore[no-un
     for n in range(own_layers.size):
         if n == 0:
             low, high = _row_of(masks, own_layers[n], row, 0, cols, own)
-            own[:low] = 0
-            own[high:] = 0
+            _fill(own[:low], np.uint16(0))
+            _fill(own[high:], np.uint16(0))
         else:
             low, high = _row_of(masks, own_layers[n], row, 0, cols, other)
             _or(own[low:high], other[low:high])

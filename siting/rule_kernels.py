@@ -47,7 +47,7 @@ def test_cells(values, kind, low, high, codes, nodata, excluded, unsure):  # typ
             for c in range(line.size):
                 out[c] = _FULL if (line[c] < low) | (line[c] > high) else _NONE
         else:
-            out[:] = 0
+            _clear(out)
             for code in codes:
                 for c in range(line.size):
                     out[c] |= _FULL if line[c] == code else _NONE
@@ -59,6 +59,12 @@ def test_cells(values, kind, low, high, codes, nodata, excluded, unsure):  # typ
 
 
 test_cells.__test__ = False
+
+
+@njit(cache=True, nogil=True)
+def _clear(words):  # type: ignore[no-untyped-def]
+    for c in range(words.size):
+        words[c] = _NONE
 
 
 @njit(cache=True, nogil=True)
@@ -74,5 +80,5 @@ def _no_value(line, excluded, unsure, nodata):  # type: ignore[no-untyped-def]
         for c in range(line.size):
             excluded[c] |= unsure[c]
     if nodata != 0:
-        unsure[:] = 0
+        _clear(unsure)
     return nodata == 0
