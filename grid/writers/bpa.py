@@ -267,7 +267,7 @@ class _Writer:
             self.lose(f"hvdc {row['hvdc_id']}", "record", "converted", row["name"], "written as loads at both ends")
             for end in ("from", "to"):
                 bus = int(row[f"{end}_bus"])
-                if bus and row["in_service"]:
+                if bus in self.bus and row["in_service"]:
                     values = {"name": self.name[bus], "vn_kv": self.bus[bus]["vn_kv"], "year": "*P",
                               "p_load_mw": -row[f"p_{end}_mw"], "q_load_mvar": -row[f"q_{end}_mvar"]}  # fmt: skip
                     cards.append(self.card("+", "+", f"hvdc {row['hvdc_id']}", values))

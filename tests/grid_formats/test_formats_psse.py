@@ -220,3 +220,18 @@ def test_truncation_anywhere_never_ends_in_anything_but_a_report(tmp_path):
             read_psse(path)
         except InputError as error:
             assert error.findings  # noqa: PT017
+
+
+def test_the_sample_case_goes_on_to_psd_bpa(tmp_path):
+    """Three-winding units as stars, links with an end outside the model, phase shifters: the state stays."""
+    from grid.readers.bpa import read_bpa
+    from grid.solve_records import SolveOptions
+    from grid.writers.bpa import write_bpa
+
+    case = expand_three_winding(read_psse(sample("t_psse_case3.raw")))
+    write_bpa(case, tmp_path / "case.dat")
+    options = SolveOptions(reactive_limits=True)
+    ours, again = solve(case, options), solve(read_bpa(tmp_path / "case.dat"), options)
+    assert ours.status is again.status is Status.SOLVED
+    assert again.losses_mw == pytest.approx(ours.losses_mw, rel=5e-3)
+    assert np.sort(again.vm_pu) == pytest.approx(np.sort(ours.vm_pu), abs=2e-3)
