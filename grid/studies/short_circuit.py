@@ -15,7 +15,8 @@ import pandas as pd
 
 from grid.model.arrays import Floats, Ints
 from grid.model.contracts import BusBranch
-from grid.studies.short_circuit_data import FaultData, ShortCircuitOptions, bus_names, fault_data, fault_rules
+from grid.studies.short_circuit_assumptions import ShortCircuitOptions, fault_rules
+from grid.studies.short_circuit_data import FaultData, bus_names, fault_data
 from grid.studies.short_circuit_matrix import (
     Currents,
     matrix_currents,

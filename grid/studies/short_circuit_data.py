@@ -13,42 +13,27 @@ all impedances are on ``base_mva`` and the buses' base voltages, converters are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from grid.model.arrays import Bools, CaseArrays, Complexes, Floats, Ints, compile_case
 from grid.model.contracts import BusBranch
 from grid.model.nameplate import Pi, pi_to_t, star_impedances
 from grid.standards_tables import standard_table
-from layers.contracts import Finding, InputError
-
-Texts = npt.NDArray[np.object_]
-LINE, THROUGH, DELTA, EARTHED_FROM, EARTHED_TO, OPEN = "line", "through", "delta", "earthed_from", "earthed_to", "open"
-
-
-@dataclass(frozen=True)
-class ShortCircuitOptions:
-    """What the source of the network does not say, by id; everything else follows from the standard tables."""
-
-    engine: Literal["auto", "pandapower", "matrix"] = "auto"
-    """pandapower's ``calc_sc``, or the closed form on the bus impedance matrix; auto takes pandapower for up to
-    ``most_pandapower_buses`` buses (it inverts a dense matrix)."""
-    most_pandapower_buses: int = 3000
-    infeed_s_sc_mva: Mapping[str, float] = field(default_factory=dict)
-    """Short-circuit power [MVA] by generator id; the generator counts as outside equivalent."""
-    xdss_percent: Mapping[str, float] = field(default_factory=dict)
-    """Subtransient reactance [% of the machine's rating] by generator id."""
-    sn_mva: Mapping[str, float] = field(default_factory=dict)
-    """Rating [MVA] by generator id."""
-    k: Mapping[str, float] = field(default_factory=dict)
-    """Short-circuit over rated current of converters by generator id."""
-    breaker_ka: Mapping[int, float] = field(default_factory=dict)
-    """Breaker rating [kA] by bus id."""
+from grid.studies.short_circuit_assumptions import (
+    Notes,
+    ShortCircuitOptions,
+    fault_rules,
+    is_transformer,
+    nearest_level,
+    refuse_options,
+)
+from grid.studies.short_circuit_zero import Texts, zero_sequence_of
+from layers.contracts import Finding
 
 
 @dataclass(frozen=True)
@@ -99,12 +84,6 @@ class FaultData:
         return np.asarray(self.arrays.base_mva / (np.sqrt(3) * self.arrays.case.buses["vn_kv"].to_numpy(float)))
 
 
-def fault_rules() -> dict[str, float]:
-    """Value of each row of ``standards/short_circuit_rules.csv``."""
-    table = standard_table("short_circuit_rules")
-    return dict(zip(table["rule"], table["value"].astype(float), strict=True))
-
-
 def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> FaultData:
     """Collect sources and impedances of a case and note every assumption.
 
@@ -115,9 +94,9 @@ def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> F
     """
     options = options or ShortCircuitOptions()
     arrays = compile_case(case)
-    _refuse_options(case, options)
+    refuse_options(case, options)
     rules = fault_rules()
-    notes = _Notes(case.source.shown_path)
+    notes = Notes(case.source.shown_path)
     vn = arrays.case.buses["vn_kv"].to_numpy(float)
     breaker = _breaker_ratings(arrays, vn, options, rules, notes)
     leakage = _leakages(arrays)
@@ -126,64 +105,22 @@ def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> F
     text = "Machine buses that only a transformer joins to the network: terminals without earth or listed breaker."
     notes.add("terminals", "buses", arrays.bus_ids[terminal & (vn >= rules["earthed_from_kv"])], text, "C", "")
     earthed = (vn >= rules["earthed_from_kv"]) & ~terminal
-    z0, kind, delta = _zero_sequence(arrays, leakage, z1, leg, vn, earthed, rules, notes)
+    z0, kind, delta = zero_sequence_of(arrays, leakage, z1, leg, vn, earthed, rules, notes)
     hidden = terminal & (vn >= rules["step_up_from_kv"]) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
     unseen = (vn >= rules["step_up_from_kv"]) & ~terminal
     sources, converters = _sources(arrays, vn, unseen, options, rules, notes)
     _note_neglected(arrays, notes)
+    sectioned = _sectioned(arrays, vn, rules) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
+    text = "Several units feed this bus: in practice its sections run apart, so the common current meets no breaker."
+    notes.add("sections", "buses", arrays.bus_ids[sectioned], text, "B", "Model the sections, or give breaker_ka.")
     return FaultData(
         arrays, rules["voltage_factor"], leakage, z1, z0, kind, delta, rating, leg, sources, converters,
-        np.where(hidden, np.nan, breaker),
+        np.where(hidden | sectioned, np.nan, breaker),
         earthed, tuple(notes.found),
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------- findings
-
-
-@dataclass
-class _Notes:
-    """Assumptions, one finding a kind."""
-
-    file: str
-    found: list[Finding] = field(default_factory=list)
-
-    def add(
-        self, rule: str, layer: str, ids: Iterable[Any], message: str, confidence: str, remedy: str,
-        severity: Literal["note", "warning"] = "note",
-    ) -> None:  # fmt: skip
-        names = [str(x) for x in ids]
-        if names:
-            shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-            text = f"{message} Confidence {confidence}." if confidence else message
-            self.found.append(
-                Finding(severity, f"short_circuit.{rule}", self.file, layer, shown, str(len(names)), text, remedy)
-            )
-
-
-def _refuse_options(case: BusBranch, options: ShortCircuitOptions) -> None:
-    known: dict[str, set[Any]] = {
-        name: set(case.generators["generator_id"]) for name in ("infeed_s_sc_mva", "xdss_percent", "sn_mva", "k")
-    }
-    known["breaker_ka"] = set(case.buses["bus_id"].astype(int))
-    found = []
-    for name, ids in known.items():
-        for key, value in getattr(options, name).items():
-            wrong = "There is no such id in the network." if key not in ids else ""
-            wrong = wrong or ("" if np.isfinite(value) and value > 0 else "The value must be above 0.")
-            if wrong:
-                found.append(
-                    Finding("error", "short_circuit.option", case.source.shown_path, name, str(key), f"{value:g}",
-                            wrong, "Correct the id or the value.")
-                )  # fmt: skip
-    if options.engine not in ("auto", "pandapower", "matrix"):
-        remedy = "Use auto, pandapower or matrix."
-        found.append(Finding("error", "short_circuit.option", "", "engine", "", options.engine, "Unknown.", remedy))
-    if found:
-        raise InputError(found)
-
-
-def _note_neglected(arrays: CaseArrays, notes: _Notes) -> None:
+def _note_neglected(arrays: CaseArrays, notes: Notes) -> None:
     if len(arrays.hvdc_bus):
         text = "HVDC ends give no short-circuit current here (line-commutated converters)."
         notes.add("hvdc", "hvdc", arrays.case.hvdc["hvdc_id"], text, "B", "Give voltage-source ends as generators.")
@@ -192,16 +129,8 @@ def _note_neglected(arrays: CaseArrays, notes: _Notes) -> None:
 # ---------------------------------------------------------------- levels
 
 
-def nearest_level(vn_kv: Floats, levels_kv: Floats, most_ratio: float = np.inf) -> Ints:
-    """Index of the level nearest in ratio to each voltage; -1 where even that is ``most_ratio`` away."""
-    apart = np.abs(np.log(vn_kv[:, None] / levels_kv[None, :]))
-    best = np.argmin(apart, axis=1)
-    near = apart[np.arange(len(vn_kv)), best] < np.log(most_ratio)
-    return np.asarray(np.where(near, best, -1), dtype=np.int64)
-
-
 def _breaker_ratings(
-    arrays: CaseArrays, vn: Floats, options: ShortCircuitOptions, rules: Mapping[str, float], notes: _Notes
+    arrays: CaseArrays, vn: Floats, options: ShortCircuitOptions, rules: Mapping[str, float], notes: Notes
 ) -> Floats:
     table = standard_table("short_circuit")
     level = nearest_level(vn, table["vn_kv"].to_numpy(float), rules["level_ratio"])
@@ -229,10 +158,16 @@ def _correction(x_pu: Floats, rules: Mapping[str, float]) -> Floats:
     return np.asarray(factor / (1 + 0.6 * np.abs(x_pu)), dtype=np.float64)
 
 
-def is_transformer(arrays: CaseArrays) -> Bools:
-    """Branches that count as transformers: so named, or with a ratio or shift."""
-    named = (arrays.case.branches["kind"] == "transformer").to_numpy(bool)
-    return np.asarray(named | (arrays.branch.ratio != 1) | (arrays.branch.shift_rad != 0))
+def _sectioned(arrays: CaseArrays, vn: Floats, rules: Mapping[str, float]) -> Bools:
+    """Bus rows of the low levels that two or more units feed from above."""
+    kv = np.zeros(arrays.n_node)
+    kv[arrays.node] = vn
+    units = arrays.live & is_transformer(arrays)
+    count = np.zeros(arrays.n_node, dtype=int)
+    for low, high in ((arrays.f, arrays.t), (arrays.t, arrays.f)):
+        fed = units & (kv[low] < kv[high])
+        count += np.bincount(low[fed], minlength=arrays.n_node)
+    return np.asarray((vn < rules["sectioned_below_kv"]) & (count[arrays.node] >= 2))
 
 
 def machine_terminals(arrays: CaseArrays) -> Bools:
@@ -265,7 +200,7 @@ def _leakages(arrays: CaseArrays) -> Complexes:
 
 
 def _corrected(
-    case: BusBranch, arrays: CaseArrays, leakage: Complexes, rules: Mapping[str, float], notes: _Notes
+    case: BusBranch, arrays: CaseArrays, leakage: Complexes, rules: Mapping[str, float], notes: Notes
 ) -> tuple[Complexes, Floats, Bools]:
     """Series impedances with K_T, the ratings they refer to, and which branches are legs of three-winding units."""
     branches, base = arrays.case.branches, arrays.base_mva
@@ -297,95 +232,12 @@ def _corrected(
     return z, np.asarray(rating, dtype=np.float64), leg
 
 
-# ---------------------------------------------------------------- zero sequence
-
-
-def _zero_sequence(
-    arrays: CaseArrays,
-    leakage: Complexes,
-    z1: Complexes,
-    leg: Bools,
-    vn: Floats,
-    earthed: Bools,
-    rules: Mapping[str, float],
-    notes: _Notes,
-) -> tuple[Complexes, Texts, Floats]:
-    unit = is_transformer(arrays)
-    kind = np.where(unit, OPEN, LINE).astype(object)
-    z0 = np.where(unit, z1, _line_zero_sequence(arrays, vn, rules, notes))
-    z0 = np.where(unit, z1.real + 1j * rules["transformer_x0_over_x1"] * z1.imag, z0)
-    from_kv, to_kv = vn[arrays.f_bus], vn[arrays.t_bus]
-    earthed_from, earthed_to = earthed[arrays.f_bus], earthed[arrays.t_bus]
-    two = unit & ~leg
-    kind[two & earthed_from & earthed_to] = THROUGH
-    kind[two & earthed_from & ~earthed_to] = EARTHED_FROM
-    kind[two & ~earthed_from & earthed_to] = EARTHED_TO
-    ratio = np.maximum(from_kv, to_kv) / np.minimum(from_kv, to_kv)
-    delta = (kind == THROUGH) & (ratio >= rules["auto_ratio"])
-    kind[delta] = DELTA
-    high = np.maximum(from_kv, to_kv) >= rules["delta_from_kv"]
-    m = np.where(high, rules["delta_x_high"], rules["delta_x_low"])
-    uncorrected = leakage.real + 1j * rules["transformer_x0_over_x1"] * leakage.imag
-    delta_pu = np.where(delta, m * np.abs(uncorrected), 0.0)
-    _star_legs(arrays, kind, leg, vn, earthed)
-    ids = arrays.case.branches["branch_id"].to_numpy()
-    for name, text in (
-        (DELTA, "Units between earthed levels: YNyn with a delta winding."),
-        (THROUGH, "Units between buses of one earthed level: zero sequence passes."),
-        (OPEN, "Units between levels that are not earthed: no zero sequence."),
-    ):
-        notes.add(f"vector_group_{name}", "branches", ids[two & arrays.live & (kind == name)], text, "C", "")
-    one = two & arrays.live & np.isin(kind, (EARTHED_FROM, EARTHED_TO))
-    odd = np.round(np.rad2deg(arrays.branch.shift_rad) / 30).astype(int) % 2 == 1
-    text = "Units from an earthed to another level: YNd, as the shift says."
-    notes.add("vector_group_ynd", "branches", ids[one & odd], text, "B", "")
-    text = "Units from an earthed to another level without a shift in the source: YNd by their levels."
-    notes.add("vector_group_assumed", "branches", ids[one & ~odd], text, "C", "")
-    text = "Windings of three-winding units: earthed levels pass zero sequence, the lowest level is a delta."
-    notes.add("vector_group_3w", "branches", ids[leg & arrays.live], text, "C", "")
-    return np.asarray(z0, dtype=np.complex128), kind, np.asarray(delta_pu, dtype=np.float64)
-
-
-def _line_zero_sequence(arrays: CaseArrays, vn: Floats, rules: Mapping[str, float], notes: _Notes) -> Complexes:
-    """z0 of lines: r1 + added ohms of the earth's return by length, x1 times the level's factor."""
-    branches = arrays.case.branches
-    table = standard_table("zero_sequence")
-    kv = vn[arrays.f_bus]
-    level = nearest_level(kv, table["vn_kv"].to_numpy(float))
-    z, ohm = arrays.branch.z_pu, kv**2 / arrays.base_mva
-    length = branches["length_km"].to_numpy(float)
-    typical = np.where(kv >= rules["delta_from_kv"], rules["line_x_high_ohm_per_km"], rules["line_x_low_ohm_per_km"])
-    known = length > 0
-    length = np.where(known, length, np.maximum(z.imag, 0.0) * ohm / typical)
-    r0 = z.real + table["r0_add_ohm_per_km"].to_numpy(float)[level] * length / ohm
-    x0 = z.imag * np.where(z.imag > 0, table["x0_over_x1"].to_numpy(float)[level], 1.0)
-    line = ~is_transformer(arrays) & arrays.live
-    ids = branches["branch_id"].to_numpy()
-    text = "Zero sequence of lines by level: x0 and r0 of overhead lines with ground wires."
-    notes.add("line_zero_sequence", "branches", ids[line], text, "C", "Give zero_sequence.csv of your own.")
-    text = "Length of these lines told by their reactance, for r0."
-    notes.add("line_length", "branches", ids[line & ~known], text, "C", "Give length_km.")
-    return np.asarray(r0 + 1j * x0, dtype=np.complex128)
-
-
-def _star_legs(arrays: CaseArrays, kind: Texts, leg: Bools, vn: Floats, earthed: Bools) -> None:
-    """Windings of three-winding units: earthed ones pass, the lowest other one is the delta, further ones open."""
-    owners = arrays.case.branches["transformer_id"].to_numpy()
-    for unit in dict.fromkeys(owners[leg]):
-        own = np.flatnonzero(owners == unit)
-        kv = vn[arrays.f_bus[own]]
-        kind[own] = np.where(earthed[arrays.f_bus[own]], THROUGH, OPEN)
-        lowest = own[np.argmin(kv)]
-        if kind[lowest] == OPEN:
-            kind[lowest] = EARTHED_TO
-
-
 # ---------------------------------------------------------------- sources
 
 
 def _sources(
     arrays: CaseArrays, vn: Floats, unseen_step_up: Bools, options: ShortCircuitOptions,
-    rules: Mapping[str, float], notes: _Notes,
+    rules: Mapping[str, float], notes: Notes,
 ) -> tuple[Sources, Converters]:  # fmt: skip
     table = standard_table("short_circuit_sources").set_index("fuel")
     running = arrays.case.generators[arrays.generator_on]

@@ -17,7 +17,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import SuperLU, splu
 
 from grid.model.arrays import Bools, Complexes, Floats, Ints
-from grid.studies.short_circuit_data import DELTA, EARTHED_FROM, EARTHED_TO, LINE, THROUGH, FaultData
+from grid.studies.short_circuit_data import FaultData
+from grid.studies.short_circuit_zero import DELTA, EARTHED_FROM, EARTHED_TO, LINE, THROUGH
 
 _BLOCK = 32
 """Right-hand sides at a time: the quickest size, and below it BLAS starts no threads, which fight on a busy machine."""
@@ -115,7 +116,7 @@ def high_side_share_of(data: FaultData) -> Floats:
 
 
 def _high_side_share(data: FaultData, delta: Bools) -> Floats:
-    from grid.studies.short_circuit_data import fault_rules
+    from grid.studies.short_circuit_assumptions import fault_rules
 
     arrays, high = data.arrays, fault_rules()["delta_hv_share"]
     vn = arrays.case.buses["vn_kv"].to_numpy(float)

@@ -26,17 +26,10 @@ from grid.model.contracts import (
     BusBranch,
 )
 from grid.model.nameplate import nameplate_percent
-from grid.studies.short_circuit_data import (
-    DELTA,
-    EARTHED_FROM,
-    EARTHED_TO,
-    OPEN,
-    THROUGH,
-    FaultData,
-    fault_rules,
-    is_transformer,
-)
+from grid.studies.short_circuit_assumptions import fault_rules, is_transformer
+from grid.studies.short_circuit_data import FaultData
 from grid.studies.short_circuit_matrix import Currents, high_side_share_of
+from grid.studies.short_circuit_zero import DELTA, EARTHED_FROM, EARTHED_TO, OPEN, THROUGH
 
 _GROUPS = {THROUGH: "YNyn", DELTA: "YNyn", EARTHED_FROM: "YNd", EARTHED_TO: "Dyn", OPEN: "Dd"}
 _NO_DELTA_PERCENT = 1e12

@@ -18,7 +18,8 @@ from grid.model.pandapower_import import from_pandapower
 from grid.readers.formats import read_case
 from grid.standards_tables import own_standards, standard_table
 from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit, short_circuit_headroom
-from grid.studies.short_circuit_data import _rating, fault_data, fault_rules
+from grid.studies.short_circuit_assumptions import fault_rules
+from grid.studies.short_circuit_data import _rating, fault_data
 from layers.contracts import InputError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -400,6 +401,65 @@ def test_machine_that_only_a_unit_joins_is_at_its_terminals():
     assert "short_circuit.step_up" not in rules
     close(currents(same).loc[1, "ikss_3ph_ka"], currents(case).loc[1, "ikss_3ph_ka"])
     assert np.isnan(currents(same).loc[2, "breaker_ka"])
+
+
+def load_station(hv: float, plant: bool, units: int = 1):
+    """::
+
+    infeed 1 o----[ 20 km ]----o 2 ==[ units, 50 MVA, 10.5 % ]== o 3 (10 kV), with or without a plant
+    """
+    case = infeed_and_line()
+    return make_case(
+        "station", 100.0, Source("test"),
+        {
+            "buses": {"bus_id": [1, 2, 3], "vn_kv": [hv, hv, 10.0], "kind": ["ref", "pq", "pq"]},
+            "generators": {"generator_id": ["Q1", "P"], "bus_id": [1, 3], "p_mw": [0.0, 20.0], "vm_pu": [1.0, np.nan],
+                           "fuel": ["infeed", "pv"], "control": ["voltage", "power"], "in_service": [True, plant],
+                           "sn_mva": [np.nan, 20.0]},
+            "branches": {
+                "branch_id": ["L", *(f"T{k}" for k in range(units))], "kind": ["line"] + ["transformer"] * units,
+                "from_bus": [1] + [2] * units, "to_bus": [2] + [3] * units,
+                "r_pu": [case.branches["r_pu"].iloc[0]] + [0.005] * units,
+                "x_pu": [case.branches["x_pu"].iloc[0]] + [0.21] * units, "rating_a_mva": [80.0] + [50.0] * units,
+                "length_km": [20.0] + [np.nan] * units,
+            },
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("hv", "plant", "kind"),
+    [
+        (110.0, False, "open"),
+        (110.0, True, "earthed_from"),
+        (220.0, False, "earthed_from"),
+        (220.0, True, "earthed_from"),
+        (66.0, True, "open"),
+    ],
+)
+def test_neutral_of_a_load_station(hv, plant, kind):
+    """110 kV neutrals of load stations are isolated: the single-phase current at bus 2 then comes by the line alone."""
+    data = fault_data(load_station(hv, plant))
+    assert data.zero_kind.tolist() == ["line", kind]
+    told = {f.rule for f in data.findings}
+    assert ("short_circuit.neutral_isolated" in told) == (hv == 110.0 and not plant)
+    for engine in ENGINES:
+        assert np.isnan(currents(load_station(hv, plant), engine).loc[3, "ikss_1ph_ka"])
+    by_line = currents(load_station(110.0, False)).loc[2, "ikss_1ph_ka"]
+    close(by_line, currents(load_station(110.0, False), "pandapower").loc[2, "ikss_1ph_ka"])
+    assert by_line < currents(load_station(110.0, True)).loc[2, "ikss_1ph_ka"]
+
+
+def test_sections_of_a_low_voltage_bus_get_no_margin():
+    """Two units on one 10 kV bus: their common current is told, but graded only with a breaker that is given."""
+    one, two = (currents(load_station(110.0, False, n)) for n in (1, 2))
+    assert two.loc[3, "ikss_3ph_ka"] > 1.5 * one.loc[3, "ikss_3ph_ka"]
+    assert one.loc[3, "breaker_ka"] == 25
+    assert np.isnan(two.loc[3, "breaker_ka"])
+    assert two.loc[3, "grade"] == "unknown"
+    assert currents(load_station(110.0, False, 2), breaker_ka={3: 20.0}).loc[3, "grade"] == "red"
+    rules = [f.rule for f in fault_data(load_station(110.0, False, 2)).findings]
+    assert "short_circuit.sections" in rules
 
 
 def everything():
