@@ -43,6 +43,8 @@ def test_every_cause_of_red_is_named() -> None:
     for part in ("checks failed: thermal_check", "reverse load rate 1.5 > 0.8", "75 MW of reverse flow into 220 kV"):
         assert part in row["reason_en"]
     assert "反送电 75 MW" in row["reason_zh"]
+    assert row["open_checks"]
+    assert not row["provisional"]
 
 
 @given(dg=st.floats(0, 500), load=st.floats(-200, 500), limit=st.floats(1, 500), k_r=st.floats(0.1, 1))
