@@ -175,9 +175,32 @@ class BatchSolver:
 
         yield from self._all(block, starts, len(branches), progress)
 
+    def reference_lost(self, branch: int) -> bool:
+        """Whether the loss of a bridge cuts the reference off from the larger part of the load; then the largest
+        plant of that part takes over, as dispatchers would have it, and the reference's side is the lost one."""
+        side = self._cut_sides().get(int(branch))
+        if side is None:
+            return False
+        load, plants = self._load_and_plants
+        return bool(2 * load[side].sum() > load.sum() and plants[side].max(initial=0.0) > 0)
+
+    @property
+    def _load_and_plants(self) -> tuple[Floats, Floats]:
+        """Load and the largest voltage-holding plant of each node of the part [pu]."""
+        if not hasattr(self, "_made_load"):
+            a = self.arrays
+            load, plants = np.zeros(a.n_node), np.zeros(a.n_node)
+            power = np.where(a.load_on, a.load_pu.real + a.load_current_pu.real, 0.0)
+            np.add.at(load, a.node[a.load_bus], power)
+            size = np.where(a.holds, np.maximum(np.abs(a.generator_pu.real), 1e-9), 0.0)
+            np.maximum.at(plants, a.node[a.generator_bus], size)
+            self._made_load = load[self.members], plants[self.members]
+        return self._made_load
+
     def lost_nodes(self, branch: int) -> Ints:
-        """Nodes of the part that the loss of a branch cuts from the reference; empty for all but bridges."""
-        return self._cut_sides().get(int(branch), np.empty(0, np.int64))
+        """Nodes of the part that the loss of a branch cuts off; empty for all but bridges."""
+        side = self._cut_sides().get(int(branch), np.empty(0, np.int64))
+        return np.setdiff1d(np.arange(len(self.members)), side) if self.reference_lost(branch) else side
 
     def _cut_sides(self) -> dict[int, Ints]:
         """Nodes (numbers within the part) cut off by the loss of each bridge, by branch row."""
@@ -240,6 +263,7 @@ class BatchSolver:
             for s, dead in lost.dead.items():
                 status[s] = Status.SPLIT
                 node_v[self.members[dead], s] = np.nan
+                again[s] |= self.reference_lost(lost.branch[s])
         for s in np.flatnonzero(again).tolist():
             status[s], node_v[:, s], slack[s] = self._full(injected[:, min(s, injected.shape[1] - 1)], lost, s)
         return States(first, node_v, tuple(status), steps, again, slack)
@@ -252,6 +276,12 @@ class BatchSolver:
         extra = np.zeros(self.arrays.n_node, complex)
         extra[self.members] = injected - self.injected
         arrays = _with_extra(self.arrays, extra)
+        if lost is not None and self.reference_lost(lost.branch[s]):
+            side = lost.dead[s]
+            node = self.members[side[int(np.argmax(self._load_and_plants[1][side]))]]
+            at_node = self.arrays.node[self.arrays.generator_bus] == node
+            bus = self.arrays.generator_bus[self.arrays.holds & at_node][:1]
+            arrays = replace(arrays, reference=bus)
         solution = solve_arrays(arrays, self.options, self.base.voltage, alive)
         node_v = np.full(self.arrays.n_node, np.nan + 0j)
         if solution.status is not Status.DIVERGED:

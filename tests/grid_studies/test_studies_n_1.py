@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from grid.batch import BatchSolver
@@ -131,3 +132,17 @@ def test_bounded_list_of_violations():
     result = study(ring(rating=5.0), rating="a", most_violations=3)
     assert len(result.violations) == 3
     assert result.counts["overloaded"] == 5
+
+
+def test_the_reference_moves_when_its_own_line_is_lost():
+    """Loss of the line of the slack's plant: the plant is lost, not the whole network."""
+    case = ring()
+    first = case.buses.iloc[[0]].assign(bus_id=9, kind="ref")
+    buses = pd.concat([case.buses.assign(kind=["pq", "pq", "pv", "pq"]), first], ignore_index=True)
+    plants = case.generators.assign(bus_id=[9, 3], regulated_bus_id=[9, 3])
+    line = case.branches.iloc[[0]].assign(branch_id="91", from_bus=9, to_bus=1, circuit="1")
+    branches = pd.concat([case.branches, line], ignore_index=True)
+    moved = replace(case, buses=buses, generators=plants, branches=branches)
+    row = study(moved).outages.set_index("outage").loc["91"]
+    assert (row["status"], row["lost_load_mw"], row["lost_buses"]) == ("split", 0.0, 1)
+    assert row["vm_min_pu"] > 0.9  # the rest is served from the plant at 3
