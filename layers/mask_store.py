@@ -29,8 +29,8 @@ BLOCK_ROWS = 64
 BLOCK_COLS = 1024
 _CODEC = "zstd"
 
-_CELLS_PER_RUN = 24
-"""A band is kept as runs where they are at least so long on average: 1/8 of the array's memory at most."""
+_CELLS_PER_RUN = 16
+"""A band is kept as runs where they are at least so long on average: 3/16 of the memory of 16-bit cells at most."""
 
 Array = npt.NDArray[Any]
 Block = int | bytes
@@ -212,7 +212,11 @@ class MaskStore(NDArrayOperatorsMixin):
         if row0 % BLOCK_ROWS == 0 and (row1 % BLOCK_ROWS == 0 or row1 == self.shape[0]):
             part._blocks = self._blocks[row0 // BLOCK_ROWS : -(-row1 // BLOCK_ROWS)]
         else:
-            part.write(0, self.rows(row0, row1))
+            part._blocks = self._blocks[row0 // BLOCK_ROWS : -(-row1 // BLOCK_ROWS)]
+            only = part.single_value()
+            part = MaskStore(part.shape, self.dtype, fill=only or 0)
+            if only is None:
+                part.write(0, self.rows(row0, row1))
         return part
 
     def paste(self, row0: int, part: MaskStore) -> None:
@@ -235,7 +239,7 @@ class MaskStore(NDArrayOperatorsMixin):
         where_row, where_col = np.broadcast_arrays(np.asarray(row, np.int64), np.asarray(col, np.int64))
         flat_row, flat_col = where_row.ravel(), where_col.ravel()
         out = np.empty(flat_row.shape, self.dtype)
-        across = len(self._constant(0))
+        across = -(-self.shape[1] // BLOCK_COLS)
         block = flat_row // BLOCK_ROWS * across + flat_col // BLOCK_COLS
         order = np.argsort(block, kind="stable")
         cuts = np.flatnonzero(np.diff(block[order])) + 1

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 _STEP = 64
-"""Cells compared at once: where all equal the run's value, none is looked at on its own."""
+"""Cells compared at once: where all have the value of the run before them, none is looked at on its own."""
 
 
 @njit(cache=True, nogil=True)
@@ -25,10 +25,11 @@ def encode(cells, most):  # type: ignore[no-untyped-def]
     """
     rows, cols = cells.shape
     start = np.zeros(rows + 1, np.int32)
-    col, value = np.empty(most, np.int32), np.empty(most, cells.dtype)
+    col, value = np.empty(most + _STEP, np.int32), np.empty(most + _STEP, cells.dtype)
     per_word = 8 // cells.itemsize
-    alike = np.empty(per_word, cells.dtype)
-    whole, n = cols // _STEP * _STEP, 0
+    full = np.uint64(0xFFFFFFFFFFFFFFFF)
+    each = full // (full >> np.uint64(64 - 8 * cells.itemsize))  # 1 in every cell of a word
+    whole, n = cols // _STEP * _STEP, np.int64(0)
     for r in range(rows):
         line = cells[r]
         words = line[:whole].view(np.uint64)
@@ -37,22 +38,20 @@ def encode(cells, most):  # type: ignore[no-untyped-def]
             return start[:0], col[:0], value[:0]
         col[n], value[n] = 0, last
         n += 1
-        alike[:] = last
-        pattern = alike.view(np.uint64)[0]
         for low in range(0, cols, _STEP):
-            if low < whole:
-                if _all_are(words[low // per_word : (low + _STEP) // per_word], pattern):
-                    continue
-            for c in range(low, min(low + _STEP, cols)):
-                if line[c] != last:
-                    if n >= most:
-                        return start[:0], col[:0], value[:0]
-                    last = line[c]
-                    col[n], value[n] = c, last
-                    n += 1
-            alike[:] = last
-            pattern = alike.view(np.uint64)[0]
+            at = low // per_word
+            if low < whole and _all_are(words[at : at + _STEP // per_word], np.uint64(last) * each):
+                continue
+            if n > most:
+                return start[:0], col[:0], value[:0]
+            part = line[low : low + _STEP]
+            for k in range(part.size):  # written in any case, kept where it differs: no branch to guess
+                col[n], value[n] = low + k, part[k]
+                n += np.int64(part[k] != last)
+                last = part[k]
         start[r + 1] = n
+    if n > most:
+        return start[:0], col[:0], value[:0]
     return start, col[:n].copy(), value[:n].copy()
 
 

@@ -236,9 +236,7 @@ def _polygons(geometries: Iterable[BaseGeometry]) -> npt.NDArray[np.object_]:
     return parts[(shapely.get_dimensions(parts) == 2) & ~shapely.is_empty(parts)] if parts.size else parts
 
 
-def _frame_edges(
-    geometries: Iterable[BaseGeometry], frame: Frame, lines_per_row: int
-) -> tuple[npt.NDArray[Any], ...]:
+def _frame_edges(geometries: Iterable[BaseGeometry], frame: Frame, lines_per_row: int) -> tuple[npt.NDArray[Any], ...]:
     """``x0, y0, slope, low, high, step`` of :class:`ShapeEdges`, see :func:`submask_kernels.ring_edges`."""
     from layers.submask_kernels import ring_edges
 

@@ -36,7 +36,7 @@ def ring_edges(xy, first, shell, bounds, size_m, south, lines):  # type: ignore[
     step : int8
         +1 where the inside begins east of the edge, -1 where it ends.
     """
-    left, bottom, right, top = bounds
+    bottom, right, top = bounds[1:]
     most = xy.shape[0]
     x0, y0, slope = np.empty(most), np.empty(most), np.empty(most)
     low, high, step = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int8)

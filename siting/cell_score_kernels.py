@@ -24,20 +24,12 @@ def add_criterion(total, values, weight, breaks, heights, within):  # type: igno
     for r in range(total.shape[0]):
         for low in range(0, total.shape[1], _STEP):
             high = min(low + _STEP, total.shape[1])
-            if within.size and not _any(within[r, low:high]):
+            if within.size and not within[r, low:high].any():
                 continue
             if breaks.size <= _FEW_BREAKS:
                 _add_pieces(total[r, low:high], values[r, low:high], weight * heights[0], breaks, slope)
             else:
                 _add_found(total[r, low:high], values[r, low:high], weight, breaks, heights, slope)
-
-
-@njit(cache=True, nogil=True)
-def _any(cells):  # type: ignore[no-untyped-def]
-    for c in range(cells.size):
-        if cells[c] != 0:
-            return True
-    return False
 
 
 @njit(cache=True, nogil=True)

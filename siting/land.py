@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -246,9 +247,10 @@ def _outcomes(
 ) -> Iterator[StripOutcome]:
     """Outcomes in the order of the strips."""
     if dask is not None:
-        from distributed import Client
+        import distributed
 
-        with Client(dask) as client:
+        connect: Any = distributed.Client
+        with connect(dask) as client:
             yield from client.gather(client.map(evaluate, list(strips), pure=False))
         return
     if threads == 1:

@@ -241,8 +241,10 @@ def unmapped_land(masks, mappers, inside, out, runs, weight, region):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, eligible, unknown, reasons, marks):  # type: ignore[no-untyped-def]
-    """Work out eligible and unknown land of one host type in a strip; fills ``sums``, zeros before (see :func:`add_counts`).
+def evaluate_host(  # type: ignore[no-untyped-def]
+    masks, own_layers, excluding, doubting, inside, unmapped, runs, weight, sums, eligible, unknown, reasons, marks
+):
+    """Work out eligible and unknown land of one host type in a strip; fills ``sums`` (see :func:`add_counts`).
 
     A row at a time, so that the rules' rows stay in the processor's cache.
 
@@ -259,6 +261,8 @@ def evaluate_host(masks, own_layers, excluding, doubting, inside, unmapped, runs
         Mask of the region.
     unmapped : uint16, shape of a strip; or of shape (0, 0)
         Land that no layer maps, nowhere where it has no cells.
+    sums : int64, shape (PER_HOST + PER_RULE * rules, districts, 2)
+        Zeros, which the areas are added to.
     eligible : uint16, shape of a strip
         Takes the eligible land.
     unknown : uint16, shape of a strip, or of shape (0, 0)

@@ -58,7 +58,7 @@ def test_cells(values, kind, low, high, codes, nodata, excluded, unsure):  # typ
     return some
 
 
-test_cells.__test__ = False
+test_cells.__test__ = False  # type: ignore[attr-defined]
 
 
 @njit(cache=True, nogil=True)

@@ -44,9 +44,9 @@ def ledger_policy(file: StudyFile) -> LedgerPolicy:
 
 
 def ledger_config(study: Study) -> object:
-    """The part of the study file that the ledger depends on."""
+    """The part of the study file that the ledger and the reasons depend on."""
     land = study.file.land
-    return [land.policy, land.order, land.values, land.value_rasters, land.lower_is_better]
+    return [land.policy, land.order, land.values, land.value_rasters, land.lower_is_better, land.reasons]
 
 
 def land_findings(study: Study) -> list[Finding]:
@@ -75,6 +75,7 @@ def compute_land(results: Results) -> LandResult:
         workers=file.land.workers or None,
         dask=file.land.dask,
         mask_cache=results.cache.folder / MASKS,
+        reasons=file.land.reasons,
         progress=results.progress,
     )
 

@@ -228,6 +228,8 @@ class LandEntry(Closed):
     """Whether the lower figure wins (costs)."""
     rasters: bool = False
     """Write land/<host type>_state.tif and _reasons.tif with rule_sets.csv into the run folder."""
+    reasons: bool = True
+    """Note for every cell which rules exclude it; false saves time and leaves _reasons.tif out."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Threads of the land stage; 0: one a core. The result does not depend on it."""
     dask: str | None = None

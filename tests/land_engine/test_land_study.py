@@ -86,3 +86,19 @@ def test_tables_by_district_and_rasters_when_asked(study: Study, tmp_path: Path)
         assert file.shape == results.get("region").frame.shape
     write_rasters(open_results(study, root=tmp_path), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_reasons_are_left_out_when_the_study_says_so(study: Study, tmp_path: Path) -> None:
+    """The land and its tables are the same, there is no reasons raster, and the cached land is another."""
+    plain = open_results(study, root=tmp_path)
+    results = open_results(with_land(study, reasons=False, rasters=True), root=tmp_path)
+    assert results.key("land") != plain.key("land")
+    for with_reasons, without in zip(plain.get("land").lands, results.get("land").lands, strict=True):
+        assert with_reasons.reasons is not None
+        assert without.reasons is None
+        assert with_reasons.eligible == without.eligible
+    pd.testing.assert_frame_equal(plain.get("land").waterfall, results.get("land").waterfall, check_exact=True)
+    write_rasters(results, tmp_path / "land")
+    host = hosts_of(study)[0]
+    assert (tmp_path / "land" / f"{host}_state.tif").exists()
+    assert not (tmp_path / "land" / f"{host}_reasons.tif").exists()

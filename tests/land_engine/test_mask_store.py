@@ -113,3 +113,62 @@ def test_parts_and_pasting_are_opposites(row0, row1) -> None:
     assert np.array_equal(store.rows(row0, row1), whole[row0:row1])
     assert not store.rows(0, row0).any()
     assert not store.rows(row1, 200).any()
+
+
+def noisy(height: int, width: int, seed: int, share: float) -> np.ndarray:
+    """Cells of which a share is drawn anew: few runs, many runs, or more than are worth keeping as runs."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random((height, width)) < share, rng.integers(0, 65536, (height, width)), 7).astype(np.uint16)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.03, 0.5, 1.0])
+@pytest.mark.parametrize("width", [1, 5, 63, 64, 65, 1500])
+def test_runs_and_compressed_blocks_hold_the_same(share, width) -> None:
+    whole = noisy(150, width, 11, share)
+    store = MaskStore.of(whole)
+    assert np.array_equal(store.to_array(), whole)
+    assert np.array_equal(store.rows(61, 131), whole[61:131])
+    row, col = np.divmod(np.random.default_rng(2).permutation(whole.size)[:300], width)
+    assert np.array_equal(store.at(row, col), whole[row, col])
+    runs = store.runs()
+    changes = (whole[:, 1:] != whole[:, :-1]).sum(axis=1)
+    assert np.array_equal(np.diff(runs.start), changes + 1)
+    length = np.diff(np.append(runs.col, 0))
+    length[runs.start[1:] - 1] = width - runs.col[runs.start[1:] - 1]
+    assert np.array_equal(np.repeat(runs.value, length).reshape(whole.shape), whole)
+    opposite = MaskStore(whole.shape)
+    for row0 in range(0, 150, BLOCK_ROWS):
+        opposite.write_runs(row0, MaskStore.of(whole[row0 : row0 + BLOCK_ROWS]).runs().inverted())
+    assert opposite == ~whole
+
+
+def test_runs_take_less_than_blocks_would() -> None:
+    """Outlines: two changes in each of 64 rows of 10 000 cells are 6 bytes each, not 20 kB a row."""
+    whole = np.zeros((64, 10_000), np.uint16)
+    whole[:, 4000:5000] = 0xFFFF
+    assert MaskStore.of(whole).nbytes < 64 * 3 * 6 + 65 * 4 + 1
+    assert MaskStore.of(noisy(64, 10_000, 3, 1.0)).nbytes > 1_000_000
+
+
+def test_one_value_is_known_without_looking_at_cells() -> None:
+    store = MaskStore((200, 3000), fill=5)
+    assert store.single_value() == 5
+    assert store.part(3, 150).single_value() == 5
+    store.write(100, np.full((1, 3000), 6, np.uint16))
+    assert store.single_value() is None
+    assert store.part(128, 200).single_value() == 5
+    assert MaskStore.of(raster(70, 90, 1)).single_value() is None
+
+
+def test_runs_that_are_no_band_are_refused() -> None:
+    store = MaskStore((100, 50))
+    band = MaskStore((64, 50), fill=3).runs()
+    with pytest.raises(ValueError, match="cannot be written"):
+        store.write_runs(64, band)
+    with pytest.raises(ValueError, match="cannot be written"):
+        store.write_runs(1, band)
+    with pytest.raises(ValueError, match="cannot be written"):
+        MaskStore((100, 50), np.int16).write_runs(0, band)
+    store.write_runs(0, band)
+    assert store[63, 49] == 3
+    assert store[64, 0] == 0

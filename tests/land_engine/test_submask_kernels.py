@@ -85,3 +85,37 @@ def test_many_crossings_in_one_line() -> None:
     teeth = [shapely.box(496_000 + 10 * k, 3_700_100, 496_004 + 10 * k, 3_701_000) for k in range(100)]
     comb = shapely.union_all([*teeth, shapely.box(496_000, 3_700_090, 497_000, 3_700_110)])
     assert np.array_equal(rasterize_submask([comb], FRAME), plain_submask([comb], FRAME))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(0, 199), st.integers(1, 64))
+def test_runs_are_those_of_the_dense_mask(seed: int, count: int, row0: int, rows: int) -> None:
+    """Drawn as runs, the mask is the plain one, and no two neighbouring runs of a row have one value."""
+    things, row1 = shapes(seed, count), min(row0 + rows, 200)
+    runs = ShapeEdges.of(things, FRAME).runs(row0, row1)
+    expected = plain_submask(things, FRAME)[row0:row1]
+    if runs is None:
+        assert not expected.any()
+        return
+    assert np.array_equal(np.diff(runs.start), (expected[:, 1:] != expected[:, :-1]).sum(axis=1) + 1)
+    row = np.repeat(np.arange(row1 - row0), np.diff(runs.start))
+    assert np.array_equal(expected[row, runs.col], runs.value)
+
+
+def test_the_direction_of_rings_does_not_matter() -> None:
+    """Shells and holes wound either way, as files have them."""
+    ring = shapely.Point(496_500, 3_700_900).buffer(300).difference(shapely.Point(496_450, 3_700_950).buffer(120))
+    shell, hole = list(ring.exterior.coords), list(ring.interiors[0].coords)
+    masks = [
+        rasterize_submask([shapely.Polygon(s, [h])], FRAME) for s in (shell, shell[::-1]) for h in (hole, hole[::-1])
+    ]
+    for mask in masks:
+        assert np.array_equal(mask, plain_submask([ring], FRAME))
+
+
+def test_groups_share_one_lattice() -> None:
+    """The edges of several groups together are those of all shapes, in any order."""
+    things = shapes(9, 25)
+    groups = ShapeEdges.of_groups([things[:9], [], things[9:]], FRAME)
+    assert np.array_equal(groups.mask(0, 200), rasterize_submask(things[::-1], FRAME))
+    assert not ShapeEdges.of_groups([], FRAME).mask(0, 200).any()
