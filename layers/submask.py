@@ -44,6 +44,8 @@ FULL = np.uint16(0xFFFF)
 QUAD_SEGS = 32
 """Chords per quarter circle of a setback: its outline lies between ``s * cos(pi / 128) = 0.99970 s`` and s."""
 
+_LEAST_SETBACK_M = 1e-6
+"""A shorter setback is none: GEOS makes nothing at all of a polygon grown by less than its coordinates can tell."""
 _SHAPES_PER_CALL = 256
 
 
@@ -287,7 +289,7 @@ def setback_geometries(
         Points, lines or polygons in a metric CRS. None and empty ones stay what they are. Include those
         beyond the frame: they set back into it.
     setback_m : float
-        Distance [m], 0 or more.
+        Distance [m], 0 or more; below a thousandth of a millimetre the shapes stay what they are.
     workers : int
         Threads, by default one a core; the result does not depend on it.
 
@@ -309,7 +311,7 @@ def setback_geometries(
     if not np.isfinite(setback_m) or setback_m < 0:
         raise ValueError(f"a setback must be 0 m or more, got {setback_m} m")
     shapes = np.array(list(geometries), dtype=object)
-    if setback_m == 0 or not shapes.size:
+    if setback_m < _LEAST_SETBACK_M or not shapes.size:
         return shapes
     threads = workers or os.cpu_count() or 1
     if threads == 1 or shapes.size <= _SHAPES_PER_CALL:

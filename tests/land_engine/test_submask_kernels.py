@@ -66,6 +66,14 @@ def test_threads_do_not_change_a_setback() -> None:
     assert shapely.equals_exact(one, many, tolerance=0).all()
 
 
+@pytest.mark.parametrize("setback_m", [0.0, 2e-311, 1e-12, 1e-9, 1e-7, 1e-3])
+def test_a_vanishing_setback_keeps_the_feature(setback_m: float) -> None:
+    """GEOS returns an empty polygon for distances that coordinates of millions of metres cannot hold."""
+    house = shapely.box(496_100, 3_700_700, 496_500, 3_701_100)
+    mask = rasterize_submask(setback_geometries([house], setback_m), FRAME)
+    assert int(np.bitwise_count(mask).sum()) == 400 * 400 / 4
+
+
 def test_cells_by_their_centres_against_shapely() -> None:
     """Burning a value follows the rule of cell centres; a later shape goes over an earlier one."""
     first, second = shapely.Point(496_500, 3_700_900).buffer(401.3), shapely.Point(496_800, 3_700_700).buffer(303.7)
