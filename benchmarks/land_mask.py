@@ -12,10 +12,10 @@ Our side runs three times: mask and score with one and with two threads (``reaso
 sixteenths of cells; atlite's is the mask alone, of whole cells, in one thread. Each side runs once more in a process of
 its own for its peak memory.
 
-Measured on an otherwise idle machine of 2 cores: mask and score 2.8 times atlite on the clock with one thread and 3.6
-times with two, 2.1 to 2.3 times in processor time, 0.28 of the memory; with reasons 3.4 and 2.0 times. Of our processor
-time some 1.6 s of 4.5 s are spent in libraries: GDAL's decoding of the slopes, which both sides pay (1.1 s), and the
-buffers (0.5 s, with twice the chords of atlite's).
+Measured on an otherwise idle machine of 2 cores: mask and score 3.2 times atlite on the clock with one thread and 4.5
+times with two, 2.5 times in processor time, 0.28 of the memory; with reasons 4.4 and 2.4 times. Of our processor time
+some 1.6 s of 3.9 s are spent in libraries: GDAL's decoding of the slopes, which both sides pay (1.1 s), and the buffers
+(0.5 s, with twice the chords of atlite's).
 
 Run: ``python benchmarks/land_mask.py [side in cells, default 10000]``; needs atlite (extra ``bench``).
 """

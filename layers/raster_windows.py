@@ -89,22 +89,29 @@ class RasterWindows:
         assert self._offset is not None
         down, right = self._offset
         width = self.shape[1]
-        out = np.full((row1 - row0, width), np.nan, np.float32)
+        out = np.empty((row1 - row0, width), np.float32)
         west, east = max(right, 0), min(right + width, self._file_shape[1])
         top, bottom = max(row0 + down, 0), min(row1 + down, self._file_shape[0])
-        if west >= east:
+        if west >= east or top >= bottom:
+            out.fill(np.nan)
             return out
+        rows, cols = slice(top - down - row0, bottom - down - row0), slice(west - right, east - right)
+        for outside in (out[: rows.start], out[rows.stop :], out[rows, : cols.start], out[rows, cols.stop :]):
+            outside.fill(np.nan)
         for band in range(top // self._band_rows, -(-bottom // self._band_rows)):
             first = band * self._band_rows
             pixels, nodata, scale, offset = self._kept(band, self._read_pixels)
             low, high = max(top, first), min(bottom, first + len(pixels))
             part = pixels[low - first : high - first]
-            values = part.astype(np.float32)
+            values = out[low - down - row0 : high - down - row0, cols]
+            values[:] = part
             if nodata is not None and not np.isnan(nodata):
-                values[part == nodata] = np.nan
+                gaps = part == nodata
+                if gaps.any():
+                    values[gaps] = np.nan
             if (scale, offset) != (1.0, 0.0):
-                values = values * np.float32(scale) + np.float32(offset)
-            out[low - down - row0 : high - down - row0, west - right : east - right] = values
+                values *= np.float32(scale)
+                values += np.float32(offset)
         return out
 
     def _read_pixels(self, band: int) -> tuple[npt.NDArray[Any], float | None, float, float]:

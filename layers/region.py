@@ -13,7 +13,7 @@ import shapely
 from layers.contracts import DISTRICTS, Finding, InputError, Region, VectorLayer
 from layers.datum import WGS84
 from layers.frame import Frame, cgcs2000_zone
-from layers.mask_store import BLOCK_ROWS, MaskStore, strips_of
+from layers.mask_store import BLOCK_ROWS, MaskStore
 from layers.submask import ShapeEdges, SubMask, each_block, rasterize_store
 
 _GEOD = pyproj.Geod(ellps="WGS84")
@@ -161,17 +161,29 @@ def cell_area_m2(mask: SubMask | MaskStore, frame: Frame) -> npt.NDArray[np.floa
     the region in that row, hence sums over the region are exact, and a part of a wide row is right to some 0.02 %.
     """
     blocks = np.unique(np.linspace(0, frame.width, min(_SAMPLES, frame.width) + 1).astype(int))
-    strips = [
-        np.add.reduceat(np.bitwise_count(strip), blocks[:-1], axis=1, dtype=np.int64)
-        for _, strip in strips_of(mask, BLOCK_ROWS)
-    ]
-    weight = np.concatenate(strips).astype(float)
+    weight = _subcells(mask, blocks).astype(float)
     weight[weight.sum(axis=1) == 0] = np.diff(blocks)
     rows = np.linspace(0, frame.height - 1, min(_SAMPLES, frame.height))
     sampled = frame.resolution_m**2 / _areal_scale(frame, rows, (blocks[:-1] + blocks[1:]) / 2)
     every = np.arange(frame.height)
     area = np.column_stack([np.interp(every, rows, column) for column in sampled.T])
     return np.asarray((area * weight).sum(axis=1) / weight.sum(axis=1), np.float64)
+
+
+def _subcells(mask: SubMask | MaskStore, blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Sub-cells of a mask by row and by block of columns, ``blocks`` being the edges, shape (rows, blocks)."""
+    if not isinstance(mask, MaskStore):
+        return np.asarray(np.add.reduceat(np.bitwise_count(mask), blocks[:-1], axis=1, dtype=np.int64))
+    height, width = mask.shape
+    runs = mask.runs()
+    row = np.repeat(np.arange(height, dtype=np.int64), np.diff(runs.start))
+    first = np.append(row * width + runs.col, height * width)  # cells are counted along all rows
+    bits = np.bitwise_count(runs.value).astype(np.int64)
+    before = np.append(0, np.cumsum(bits * np.diff(first)))
+    edge = (np.arange(height)[:, None] * width + blocks).ravel()
+    run = np.searchsorted(first[:-1], edge, side="right") - 1
+    upto = before[run] + (edge - first[run]) * bits[run]
+    return np.asarray(np.diff(upto.reshape(height, -1), axis=1))
 
 
 def _areal_scale(frame: Frame, rows: npt.NDArray[np.float64], cols: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -68,7 +68,7 @@ def site_attributes(sites: Sites, around: Surroundings) -> pd.DataFrame:
             "turbine_count": ids.map(count).fillna(0.0).to_numpy(float),
             "shared_share": ids.map(sites.co_use["shared_share"]).fillna(0.0).to_numpy(float),
             "co_use_yield_factor": ids.map(sites.co_use["co_use_yield_factor"]).fillna(1.0).to_numpy(float),
-            **_roof_columns(candidates, around.roofs),
+            **roof_columns(candidates, around.roofs),
         }
     )
     return SITE_ATTRIBUTES.validate(table[list(SITE_ATTRIBUTES.columns)])
@@ -99,7 +99,7 @@ def _supply(places: npt.NDArray[np.object_], around: Surroundings) -> npt.NDArra
     return supply_areas(x, y, around.stations, around.districts)
 
 
-def _roof_columns(candidates: gpd.GeoDataFrame, roofs: pd.DataFrame | None) -> dict[str, Floats]:
+def roof_columns(candidates: gpd.GeoDataFrame, roofs: pd.DataFrame | None) -> dict[str, Floats]:
     """Count, pitch and shading of the mapped footprints of each candidate; NaN for candidates without any."""
     columns = {name: np.full(len(candidates), np.nan) for name in ("roof_count", "pitched_share", "shading_loss_share")}
     if roofs is None or not len(roofs):

@@ -229,18 +229,20 @@ def compute_demand(results: Results) -> Demand | None:
 
 
 def compute_yields(results: Results) -> YieldResult:
+    from siting.roof_shade import shade_factors
     from siting.yields import compute_yields as yields_of
     from study.pv import host_types, pv_options
     from study.wind import assumption_findings, wind_study
 
-    sites = results.get("sites")
+    sites, types = results.get("sites"), host_types(results.study.file)
+    shade = shade_factors(sites.candidates, results.get("host_layers").roofs, types)
     result = yields_of(
         sites.candidates,
-        host_types(results.study.file),
+        types,
         results.get("weather"),
         wind=wind_study(results),
         pv_options=pv_options(results.study),
-        site_factor=sites.co_use["co_use_yield_factor"],
+        site_factor=sites.co_use["co_use_yield_factor"].mul(shade, fill_value=1.0),
         progress=results.progress,
     )
     results.log.extend([replace(finding, file=results.study.shown_path) for finding in result.findings])
@@ -446,8 +448,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land", "weather"), _SITING,
           lambda s: [s.file.study.code, s.file.pv.variants, s.file.sites.prevailing_wind_from_deg,
                      _slice("land", "hosts")(s)], _no_sources, sites.compute_sites),
-    Stage("yields", "发电量与成本", "yield and cost", ("sites", "weather"), _SITING, _slice("wind", "pv"),
-          _named(lambda f: [f.pv.horizon]), compute_yields),
+    Stage("yields", "发电量与成本", "yield and cost", ("host_layers", "sites", "weather"), _SITING,
+          _slice("wind", "pv"), _named(lambda f: [f.pv.horizon]), compute_yields),
     Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
           _named(lambda f: (f.network.lines_source, f.network.substations_source, f.network.plants_source)),
           _by_own_standards(compute_network)),

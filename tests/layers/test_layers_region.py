@@ -11,7 +11,9 @@ import shapely
 
 from layers.contracts import DISTRICTS, InputError, Origin, Region, SourceCard, VectorLayer
 from layers.datum import transform_geometries
-from layers.region import build_region, geodesic_area_km2, study_crs
+from layers.frame import Frame
+from layers.mask_store import MaskStore
+from layers.region import build_region, cell_area_m2, geodesic_area_km2, study_crs
 from layers.submask import area_m2
 from layers.vector import read_vector
 
@@ -152,3 +154,13 @@ def test_hangzhou_2021(real_data: Path) -> None:
     assert region.districts["area_km2"].sum() == pytest.approx(16_850, rel=0.005)
     cells_km2 = area_m2(region.mask, region.cell_area_m2) / 1e6
     assert cells_km2 == pytest.approx(region.districts["area_km2"].sum(), rel=1e-4)
+
+
+def test_cell_area_is_the_same_from_runs_and_from_cells() -> None:
+    frame = Frame("EPSG:4548", 1000.0, 400_000.0, 3_700_000.0, 300, 250)
+    mask = np.random.default_rng(3).integers(0, 2**16, frame.shape).astype(np.uint16)
+    mask[10:20] = 0
+    mask[40:90, 7:200] = 0xFFFF
+    store = MaskStore(frame.shape)
+    store.write(0, mask)
+    np.testing.assert_array_equal(cell_area_m2(store, frame), cell_area_m2(mask, frame))
