@@ -3,8 +3,10 @@
     .venv/bin/python benchmarks/network_statistics.py [--without-bozhou]
 
 The reference network of the built-in study; the network drawn on OpenStreetMap for the province of Zhejiang, of which
-only what is mapped (500 and 220 kV, 2016 lines) and the whole; RTS-GMLC; SciGRID of Germany. The real ones need the
-data folder (FENGGUANG_DATA, or ``shared/data`` beside the repository) and are left out without it.
+only what is mapped (500 and 220 kV, 2016 lines) and the whole; RTS-GMLC; SciGRID of Germany; SimBench
+("1-EHVHV-mixed-all-0-no_sw", synthetic after Germany's grids of 380, 220 and 110 kV). The real ones need the data
+folder (FENGGUANG_DATA, or ``shared/data`` beside the repository), SimBench the package of that name (extra ``bench``);
+they are left out without.
 
 What to look at: kilometres of line per MVA, neighbours per bus, share of bridges, circuits per corridor, R/X, and the
 capacity-load ratio of each level (installed MVA down to loads over the load below; 1.6 to 2.2 in the planning rules).
@@ -16,8 +18,9 @@ Run of 2026-11-21 (60 s on 2 cores):
     Zhejiang, OSM drawn        0.41        2.51     0.0 %              2.99  0.08   1.77  1.88  1.96
     RTS-GMLC                   0.61        2.96     1.7 %              1.13  0.13   1.47 (230/138 kV)
     SciGRID Germany            0.63        2.74     8.9 %              1.37  0.12   6.47 (380/220 kV, loads on 380 too)
+    SimBench, EHV and HV       0.45        2.54    11.7 %              1.33  0.25   3.01  1.38 (380, 220 kV)
 
-Only the circuits per corridor of the 110 kV level drawn around Zhejiang's stations (4.7) lie outside the others.
+Only the circuits per corridor of the 110 kV level drawn around Zhejiang's stations (4.7) lie outside the others; SimBench and SciGRID end in spurs where neighbouring grids are left out.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ import os
 import sys
 import tempfile
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import geopandas as gpd
@@ -34,6 +38,8 @@ import numpy as np
 import pandas as pd
 
 from grid.contracts import Network
+from grid.model.contracts import BusBranch
+from grid.model.pandapower_import import from_pandapower
 from grid.osm_network import build_osm_network
 from grid.readers.formats import read_case
 from grid.reference.statistics import (
@@ -95,8 +101,21 @@ def _card(name: str, path: Path, layer: str | None = None) -> SourceCard:
     return SourceCard(name, path, path.name, "ODbL 1.0", Origin.MAPPED, layer=layer)
 
 
+def simbench() -> BusBranch:
+    """SimBench's grid of 380, 220 and 110 kV, without its hourly profiles."""
+    from simbench import get_simbench_net
+
+    net = get_simbench_net("1-EHVHV-mixed-all-0-no_sw")
+    net.profiles = {}
+    return from_pandapower(net)
+
+
 def skeletons(data: Path, with_bozhou: bool) -> list[Skeleton]:
     found = [_named(skeleton_of_network(bozhou()), "Bozhou, reference")] if with_bozhou else []
+    if find_spec("simbench") is None:
+        print("no package simbench: it is left out")
+    else:
+        found.append(_named(skeleton_of_case(simbench()), "SimBench, EHV and HV"))
     if not data.is_dir():
         print(f"no folder {data.name!r}: the real networks are left out")
         return found
