@@ -20,7 +20,8 @@ Run of 2026-11-21 (60 s on 2 cores):
     SciGRID Germany            0.63        2.74     8.9 %              1.37  0.12   6.47 (380/220 kV, loads on 380 too)
     SimBench, EHV and HV       0.45        2.54    11.7 %              1.33  0.25   3.01  1.38 (380, 220 kV)
 
-Only the circuits per corridor of the 110 kV level drawn around Zhejiang's stations (4.7) lie outside the others; SimBench and SciGRID end in spurs where neighbouring grids are left out.
+Only the circuits per corridor of the 110 kV level drawn around Zhejiang's stations (4.7) lie outside the others.
+Many bridges of SimBench and SciGRID are spurs that end where a neighbouring grid is left out.
 """
 
 from __future__ import annotations
