@@ -32,29 +32,9 @@ class _Edges:
 
 
 def rasterize_submask(geometries: Iterable[BaseGeometry], frame: Frame, *, band_rows: int | None = None) -> SubMask:
-    """Cells covered by any of ``geometries``.
+    """Contract of :func:`layers.submask.rasterize_submask`, the plain way: edges cut with the centre lines of sub-rows.
 
-    Parameters
-    ----------
-    geometries : iterable of shapely geometries
-        Valid, in the frame's CRS; they may overlap and may reach beyond the frame. Lines and points have no
-        area and cover nothing: buffer them first (:func:`setback_geometries`). None and empty ones are passed
-        over.
-    frame : Frame
-    band_rows : int, optional
-        Rows of cells worked on at a time. It bounds the memory and never changes a bit.
-
-    Returns
-    -------
-    ndarray of uint16, shape ``frame.shape``
-        Bit ``4 * row + column`` of the sub-cell, from the north-west.
-
-    Notes
-    -----
-    Rings are oriented (shell counter-clockwise), every edge is cut with the centre lines of the sub-rows, and
-    +1 or -1 is written where it is crossed. The running sum from the west counts the shapes that hold a
-    sub-cell; it is covered where that is above 0. Work grows with the number of crossings and of cells in rows
-    that some shape meets, not with the number of shapes per cell.
+    +1 or -1 is written where a line is crossed; a sub-cell is covered where the running sum from the west is above 0.
     """
     mask = np.zeros(frame.shape, np.uint16)
     edges = _edges(_polygons(geometries), frame)
