@@ -13,16 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from grid.model.arrays import Floats, Ints
+from grid.model.arrays import Ints
 from grid.model.contracts import BusBranch
 from grid.studies.short_circuit_assumptions import ShortCircuitOptions, fault_rules
 from grid.studies.short_circuit_data import FaultData, bus_names, fault_data
-from grid.studies.short_circuit_matrix import (
-    Currents,
-    matrix_currents,
-    positive_sequence,
-    voltages_of_converters,
-)
+from grid.studies.short_circuit_matrix import Currents, matrix_currents
+from grid.studies.short_circuit_room import FAULTS, first_breakers
 from layers.contracts import Finding, InputError
 from layers.tables import Table, column
 
@@ -231,68 +227,28 @@ def short_circuit_headroom(
 
     Notes
     -----
-    Converters of rating s at bus j turn the current at bus i into ``I_i + f_i |a_i + b_ij s|``: I of the machines,
-    a the converters already there, ``b_ij = k Z1_ij exp(-j arg Z1_jj) / Z1_ii`` and f = 1, or
-    ``|3 Z1_ii| / |2 Z1_ii + Z0_ii|`` for single-phase faults. The largest s is the root of a quadratic, linear where
-    there is no converter yet. No solve per size, one column of the impedance matrix per bus.
+    Equations in :mod:`grid.studies.short_circuit_room`. No solve per size, one column of the impedance matrix per bus.
     """
     options = options or ShortCircuitOptions()
     data = fault_data(case, options)
-    arrays = data.arrays
-    rows = _rows_of(data, buses)
+    ids, rows = data.arrays.bus_ids, rows_of_buses(data, buses)
     share = fault_rules()["red_from"] if limit_share is None else limit_share
-    positive = positive_sequence(data)
-    found = matrix_currents(data)
-    z1_node = positive.diagonal()
-    raised = voltages_of_converters(data, positive, z1_node)[arrays.node]
-    limit = share * data.breaker_ka
-    faults = {"3ph": found.machines_3ph_ka, "1ph": found.machines_1ph_ka}
-    factor = {"3ph": np.ones(arrays.n_bus), "1ph": np.abs(3 * found.z1_pu) / np.abs(2 * found.z1_pu + found.z0_pu)}
-    present = {"3ph": found.ikss_3ph_ka, "1ph": found.ikss_1ph_ka}
-    told = ~arrays.case.buses["is_star"].to_numpy(bool)
-    result = []
-    for row in rows.tolist():
-        node = int(arrays.node[row])
-        best = (np.nan, -1, "")
-        if positive.place[node] >= 0 and not arrays.off[row]:
-            column_ = np.zeros(arrays.n_node, dtype=complex)
-            column_[positive.place >= 0] = positive.columns(np.array([node]))[:, 0]
-            turn = np.exp(-1j * np.angle(z1_node[node]))
-            per_mva = k / arrays.base_mva * turn * column_[arrays.node] / found.z1_pu * data.base_ka
-            reach = np.abs(column_[arrays.node] / found.z1_pu) >= reach_share
-            for fault, machines in faults.items():
-                room = (limit - machines) / factor[fault]
-                most = _largest(raised / found.z1_pu * data.base_ka, per_mva, room)
-                most = np.where(reach & told, most, np.nan)
-                if np.isfinite(most).any():
-                    worst = int(np.nanargmin(most))
-                    if not np.isfinite(best[0]) or most[worst] < best[0]:
-                        best = (float(most[worst]), worst, fault)
-        value, at, fault = best
-        result.append(
-            {
-                "bus": int(arrays.bus_ids[row]),
-                "headroom_mva": value,
-                "binding_bus": int(arrays.bus_ids[at]) if at >= 0 else -1,
-                "binding_fault": fault,
-                "limit_ka": float(limit[at]) if at >= 0 else np.nan,
-                "present_ka": float(present[fault][at]) if at >= 0 else np.nan,
-            }
-        )
-    return HEADROOM.validate(pd.DataFrame(result, columns=list(HEADROOM.columns)))
+    found = first_breakers(data, rows, k, share, reach_share)
+    some, at = found.at >= 0, np.maximum(found.at, 0)
+    present = np.stack([found.present_ka(n) for n in range(len(FAULTS))])
+    table = pd.DataFrame({
+        "bus": ids[rows],
+        "headroom_mva": found.rating_mva,
+        "binding_bus": np.where(some, ids[at], -1),
+        "binding_fault": np.where(some, np.array(FAULTS, dtype=object)[found.fault], ""),
+        "limit_ka": np.where(some, found.limit_ka[at], np.nan),
+        "present_ka": np.where(some, present[found.fault, at], np.nan),
+    })  # fmt: skip
+    return HEADROOM.validate(table)
 
 
-def _largest(now: np.ndarray, per_mva: np.ndarray, room: Floats) -> Floats:
-    """Largest s with ``|now + per_mva s| <= room``; 0 where there is no room, NaN where something is unknown."""
-    slope, middle = np.abs(per_mva) ** 2, np.real(now * np.conj(per_mva))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        under = np.maximum(middle**2 + slope * (room**2 - np.abs(now) ** 2), 0.0)
-        root = (np.sqrt(under) - middle) / slope
-    root = np.where(room <= np.abs(now), 0.0, root)
-    return np.asarray(np.where(np.isnan(room) | ~(slope > 0), np.nan, root), dtype=np.float64)
-
-
-def _rows_of(data: FaultData, buses: Sequence[int] | None) -> Ints:
+def rows_of_buses(data: FaultData, buses: Sequence[int] | None) -> Ints:
+    """Bus rows of bus ids, all but star points by default; InputError with every id that is none."""
     arrays = data.arrays
     if buses is None:
         return np.flatnonzero(~arrays.case.buses["is_star"].to_numpy(bool))

@@ -76,6 +76,8 @@ class FaultData:
     """Rating at each bus row; NaN where no level is near."""
     earthed: Bools
     """Bus rows whose level has earthed neutrals and that are not machine terminals."""
+    unknown_sources: tuple[str, ...]
+    """Running generators whose current had to be guessed whole (outside equivalents) or left out (no rating)."""
     findings: tuple[Finding, ...]
 
     @property
@@ -108,7 +110,7 @@ def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> F
     z0, kind, delta = zero_sequence_of(arrays, leakage, z1, leg, vn, earthed, rules, notes)
     hidden = terminal & (vn >= rules["step_up_from_kv"]) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
     unseen = (vn >= rules["step_up_from_kv"]) & ~terminal
-    sources, converters = _sources(arrays, vn, unseen, options, rules, notes)
+    sources, converters, unknown = _sources(arrays, vn, unseen, options, rules, notes)
     _note_neglected(arrays, notes)
     sectioned = _sectioned(arrays, vn, rules) & ~np.isin(arrays.bus_ids, list(options.breaker_ka))
     text = "Several units feed this bus: in practice its sections run apart, so the common current meets no breaker."
@@ -116,7 +118,7 @@ def fault_data(case: BusBranch, options: ShortCircuitOptions | None = None) -> F
     return FaultData(
         arrays, rules["voltage_factor"], leakage, z1, z0, kind, delta, rating, leg, sources, converters,
         np.where(hidden | sectioned, np.nan, breaker),
-        earthed, tuple(notes.found),
+        earthed, unknown, tuple(notes.found),
     )  # fmt: skip
 
 
@@ -238,7 +240,7 @@ def _corrected(
 def _sources(
     arrays: CaseArrays, vn: Floats, unseen_step_up: Bools, options: ShortCircuitOptions,
     rules: Mapping[str, float], notes: Notes,
-) -> tuple[Sources, Converters]:  # fmt: skip
+) -> tuple[Sources, Converters, tuple[str, ...]]:  # fmt: skip
     table = standard_table("short_circuit_sources").set_index("fuel")
     running = arrays.case.generators[arrays.generator_on]
     rows = arrays.generator_bus[arrays.generator_on]
@@ -287,6 +289,7 @@ def _sources(
             np.array([v[1] for v in current], dtype=float),
             np.array([v[2] for v in current], dtype=float),
         ),
+        (*assumed["infeed"], *assumed["no_rating"]),
     )
 
 
