@@ -105,6 +105,7 @@ def fault_headroom(
     limit_share: float | None = None,
     reach_share: float = 0.05,
     accept_assumed: bool = False,
+    worsen_share: float = 0.0,
     options: ShortCircuitOptions | None = None,
 ) -> pd.DataFrame:
     """Short-circuit headroom of buses, one plant at a time.
@@ -125,6 +126,9 @@ def fault_headroom(
     accept_assumed
         Count outside equivalents of unknown short-circuit power as the standard tables assume them, and leave out
         plants of unknown rating. Otherwise such a case is *unknown*.
+    worsen_share
+        By how much of its rating a breaker that is beyond its limit with nothing added may get worse (0.01 is what
+        capacity studies tolerate); with 0 it leaves no room to any plant within reach.
     options
         What is known beyond the case: breaker ratings, short-circuit power of equivalents, machine data.
 
@@ -143,7 +147,7 @@ def fault_headroom(
     data = fault_data(case, chosen)
     rows = rows_of_buses(data, buses)
     share = fault_rules()["red_from"] if limit_share is None else limit_share
-    found = first_breakers(data, rows, figures.k, share, reach_share)
+    found = first_breakers(data, rows, figures.k, share, reach_share, worsen_share)
     some, at = found.at >= 0, np.maximum(found.at, 0)
     present = np.stack([found.present_ka(n) for n in range(len(FAULTS))])[found.fault, at]
     missing = _missing(data, found, accept_assumed)
@@ -152,7 +156,7 @@ def fault_headroom(
     told = data.arrays.case.buses
     vn, limit = told["vn_kv"].to_numpy(float), found.limit_ka[at]
     status = np.where(unknown, "unknown", np.where(indicative > 0, "limited", "exceeded"))
-    rated = _breaker_confidence(data, chosen)
+    rated, pairs = _breaker_confidence(data, chosen), list(zip(at, some, strict=True))
     table = pd.DataFrame({
         "bus": data.arrays.bus_ids[rows],
         "name": told["name"].to_numpy()[rows],
@@ -167,10 +171,10 @@ def fault_headroom(
         "limit_ka": np.where(some, limit, np.nan),
         "breaker_ka": np.where(some, data.breaker_ka[at], np.nan),
         "margin_ka": np.where(some, limit - present, np.nan),
-        "rule": [_rule(vn[b], data.breaker_ka[b], share, rated[b]) if s else "" for b, s in zip(at, some, strict=True)],
+        "rule": [_rule(vn[b], data.breaker_ka[b], found.limit_ka[b], share, rated[b]) if s else "" for b, s in pairs],
         "unrated_in_reach": found.unrated,
         "missing": missing,
-        "confidence": [_confidence(data, figures, rated[b] if s else "B") for b, s in zip(at, some, strict=True)],
+        "confidence": [_confidence(data, figures, rated[b] if s else "B") for b, s in pairs],
     })  # fmt: skip
     return FAULT_HEADROOM.validate(table)
 
@@ -203,8 +207,10 @@ def _breaker_confidence(data: FaultData, options: ShortCircuitOptions) -> list[s
     return ["A" if own else str(c) for own, c in zip(given, listed, strict=True)]
 
 
-def _rule(vn_kv: float, breaker_ka: float, share: float, confidence: str) -> str:
+def _rule(vn_kv: float, breaker_ka: float, limit_ka: float, share: float, confidence: str) -> str:
     source = "as given" if confidence == "A" else f"planning level, confidence {confidence}"
+    if limit_ka > share * breaker_ka * (1 + 1e-12):
+        return f'I"k <= {limit_ka:.4g} kA at {vn_kv:g} kV (beyond {share:g} x {breaker_ka:g} kA already; {source})'
     return f'I"k <= {share:g} x {breaker_ka:g} kA at {vn_kv:g} kV ({source})'
 
 

@@ -45,7 +45,9 @@ class FirstBreakers:
         return self.currents.ikss_3ph_ka if fault == 0 else self.currents.ikss_1ph_ka
 
 
-def first_breakers(data: FaultData, rows: Ints, k: float, limit_share: float, reach_share: float) -> FirstBreakers:
+def first_breakers(
+    data: FaultData, rows: Ints, k: float, limit_share: float, reach_share: float, worsen_share: float = 0.0
+) -> FirstBreakers:
     """Largest rating of converters at each of some bus rows until a breaker within reach is at its limit.
 
     Parameters
@@ -58,6 +60,8 @@ def first_breakers(data: FaultData, rows: Ints, k: float, limit_share: float, re
         Share of the breaker rating that a current may reach.
     reach_share
         A bus is within reach if a fault there draws at least this share of the new converters' own current.
+    worsen_share
+        By how much of its rating a breaker that is beyond its limit already may get worse.
 
     Notes
     -----
@@ -73,6 +77,10 @@ def first_breakers(data: FaultData, rows: Ints, k: float, limit_share: float, re
     told = np.flatnonzero(~arrays.case.buses["is_star"].to_numpy(bool) & np.isfinite(found.z1_pu))
     z1, base_ka, nodes = found.z1_pu[told], data.base_ka[told], arrays.node[told]
     limit = limit_share * data.breaker_ka
+    worst = np.fmax(found.ikss_3ph_ka, found.ikss_1ph_ka)
+    with np.errstate(invalid="ignore"):
+        beyond = (worst >= limit) & (worsen_share > 0)
+    limit = np.where(beyond, worst + worsen_share * data.breaker_ka, limit)
     now = voltages_of_converters(data, positive, z1_node)[nodes] / z1 * base_ka
     factor = np.abs(3 * z1) / np.abs(2 * z1 + found.z0_pu[told])
     rooms = (limit[told] - found.machines_3ph_ka[told], (limit[told] - found.machines_1ph_ka[told]) / factor)
@@ -88,12 +96,14 @@ def first_breakers(data: FaultData, rows: Ints, k: float, limit_share: float, re
         within = np.abs(transfer) >= reach_share
         per_mva = k / arrays.base_mva * np.exp(-1j * np.angle(z1_node[own])) * transfer * base_ka[:, None]
         unrated[block] = (within & np.isnan(limit[told])[:, None]).sum(axis=0)
+        i, j = np.nonzero(within)
         for number, room in enumerate(rooms):
-            most = np.where(within, _largest(now[:, None], per_mva, room[:, None]), np.nan)
-            filled = np.where(np.isnan(most), np.inf, most)
+            filled = np.full(within.shape, np.inf)
+            most = _largest(now[i], per_mva[i, j], room[i])
+            filled[i, j] = np.where(np.isnan(most), np.inf, most)
             worst = filled.argmin(axis=0)
             value = filled[worst, np.arange(len(block))]
-            better = value < np.where(np.isnan(rating[block]), np.inf, rating[block])
+            better = value < np.nan_to_num(rating[block], nan=np.inf)
             rating[block[better]], at[block[better]] = value[better], told[worst[better]]
             fault[block[better]] = number
     return FirstBreakers(rating, at, fault, unrated, fed, limit, found)

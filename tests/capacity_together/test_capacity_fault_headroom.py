@@ -112,6 +112,18 @@ def test_exceeded_before_anything_is_added():
     assert row["margin_ka"] < 0
 
 
+def test_a_tolerated_breaker_may_get_worse_by_its_share():
+    """10.497 kA at a 10 kA breaker, beyond 9.5 kA already: 1 % of 10 kA is 0.1 kA more."""
+    options = ShortCircuitOptions(breaker_ka={1: 10.0}, **KNOWN)
+    row = fault_headroom(chain(), [3], NewConverter(k=1.2), worsen_share=0.01, options=options).iloc[0]
+    assert row["status"] == "limited"
+    assert row["headroom_mw"] == pytest.approx(0.1 * SQRT3 * 110 / 1.2 * 0.95)
+    assert "beyond 0.95 x 10 kA already" in row["rule"]
+    free = ShortCircuitOptions(**KNOWN)
+    same = [fault_headroom(chain(), options=free, worsen_share=w)["headroom_mw"].tolist() for w in (0.0, 0.01)]
+    assert same[0] == same[1]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_superposition_equals_the_study_run_again(seed):
     """With the plant of the answer in the case, the named breaker stands at its limit and no other is above."""
