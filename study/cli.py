@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from study import cli_fetch, cli_hindcast, cli_loadflow, cli_rules
+from study import cli_explain, cli_fetch, cli_hindcast, cli_loadflow, cli_rules
 
 app = typer.Typer(
     name="fengguang",
@@ -231,6 +231,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
         yield show
 
 
+cli_explain.register(app)
 cli_fetch.register(app)
 cli_rules.register(app)
 cli_hindcast.register(app)

@@ -261,6 +261,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.exports import write_projects, write_table
     from study.land import write_rasters
     from study.sites import roof_table
+    from study.story_tables import story_tables
 
     costs = project_costs(results)
     shown = assemble(study, results, costs)
@@ -312,6 +313,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "scores/weight_changes": stability.changes,
         "scores/sensitivity": stability.sensitivity,
     }
+    tables |= story_tables(study, results)
     year = results.get("year").result
     if year is not None:
         tables |= {"loadflow/year_hours": year.hours, "loadflow/year_branches": year.branches}

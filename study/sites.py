@@ -98,6 +98,13 @@ def compute_sites(results: Results) -> Sites:
     )
 
 
+def compute_site_rules(results: Results) -> pd.DataFrame:
+    """What the rules took from the land around each site."""
+    from siting.site_rules import site_rules
+
+    return site_rules(results.get("land"), results.get("sites").candidates)
+
+
 def _prevailing(results: Results) -> float | None:
     """Where the prevailing wind comes from: the study's word, else the axis of the energy of all weather cells' winds,
     to 15 degrees so that next year's weather leaves the turbines where they are; None where nothing tells."""

@@ -448,6 +448,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land", "weather"), _SITING,
           lambda s: [s.file.study.code, s.file.pv.variants, s.file.sites.prevailing_wind_from_deg,
                      _slice("land", "hosts")(s)], _no_sources, sites.compute_sites),
+    Stage("site_rules", "场址周边规则", "rules around sites", ("land", "sites"), _SITING, lambda s: [], _no_sources,
+          sites.compute_site_rules),
     Stage("yields", "发电量与成本", "yield and cost", ("host_layers", "sites", "weather"), _SITING,
           _slice("wind", "pv"), _named(lambda f: [f.pv.horizon]), compute_yields),
     Stage("network", "电网模型", "network", ("region", "ground", "demand"), _GRID, _network_config,
