@@ -259,6 +259,19 @@ def levels(edition: str) -> dict[float, int]:
     return {float(row["vn_kv"]): int(row["level"]) for row in _rows("levels") if edition in row["editions"].split()}
 
 
+@cache
+def _bands() -> tuple[tuple[float, float, float], ...]:
+    return tuple((float(r["from_kv"]), float(r["to_kv"]), float(r["vn_kv"])) for r in _rows("voltage_bands"))
+
+
+def graded_voltage_kv(vn_kv: float) -> float:
+    """Level [kV] that a base voltage counts as: 230 or 225 as 220, 138 as 110; NaN outside all bands.
+
+    Networks of other countries, and data files that carry average voltages, have none of the levels themselves.
+    """
+    return next((level for low, high, level in _bands() if low <= vn_kv < high), math.nan)
+
+
 def weakest(confidences: Iterable[str]) -> Confidence:
     """The weakest of several confidences (C is weaker than B, B than A); A where there is none."""
     return cast(Confidence, max(confidences, default="A"))

@@ -14,8 +14,9 @@ _NEGATIVE_OPERAND = re.compile(r"(?<=[+−×/] )−(\d[\d.]*)|(?<=[×/])−(\d[\
 
 @dataclass(frozen=True)
 class FilledFormula:
-    """One worked formula. ``text_zh``/``text_en``: label, symbols, numbers, result."""
+    """One worked formula. ``text_zh``/``text_en``: label, symbols, numbers, result; ``text``: without the label."""
 
+    text: str
     text_zh: str
     text_en: str
     clause: str
@@ -37,7 +38,8 @@ def filled(formula: Formula, **values: float | int | str) -> FilledFormula:
     shown = {name: value if isinstance(value, str) else number(value) for name, value in values.items()}
     numbers = _NEGATIVE_OPERAND.sub(lambda match: f"(−{match[1] or match[2]})", formula.filled.format(**shown))
     text = f"{formula.expression} = {numbers}"
-    return FilledFormula(f"{formula.label_zh} {text}", f"{formula.label_en} {text}", formula.clause, formula.confidence)
+    zh, en = f"{formula.label_zh} {text}", f"{formula.label_en} {text}"
+    return FilledFormula(text, zh, en, formula.clause, formula.confidence)
 
 
 def joined(formulas: Iterable[FilledFormula]) -> FilledFormula:
@@ -45,6 +47,7 @@ def joined(formulas: Iterable[FilledFormula]) -> FilledFormula:
     parts = tuple(formulas)
     clauses = list(dict.fromkeys(part.clause for part in parts))
     return FilledFormula(
+        "; ".join(part.text for part in parts),
         "；".join(part.text_zh for part in parts),
         "; ".join(part.text_en for part in parts),
         ", ".join(clauses),

@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 from grid.contracts import Network
+from grid.rulebook.area_tables import AreaSettings
+from grid.rulebook.areas import SolvedNetwork
 from grid.rulebook.assess import assess
 from grid.rulebook.book import RULE_2019, RULE_2025
-from grid.rulebook.from_network import AreaSettings, feeding_groups, tables_from_network, transformer_groups
+from grid.rulebook.from_network import solved_network, tables_from_network
 from layers.contracts import InputError, Origin
 
 FLOWS = {"K": 40.0, "R1": 5.0, "S1": 20.0, "S2": 20.0, "A1": -8.0, "B1": 15.0, "B2": 15.0}
@@ -35,7 +37,7 @@ def network() -> Network:
         ("B1", "B", "B/110", "B/10", 50.0, 10.5),
         ("B2", "B", "B/110", "B/10", 40.0, 10.5),
     ]
-    generators = [("pv", "A/10", 20.0), ("hydro", "B/110", 30.0), ("coal", "R/220", 600.0)]
+    generators = [("pv", "A/10", "pv", 20.0), ("hydro", "B/110", "hydro", 30.0), ("coal", "R/220", "coal", 600.0)]
     none = pd.DataFrame()
     return Network(
         "sample",
@@ -43,17 +45,21 @@ def network() -> Network:
         pd.DataFrame({"bus_id": buses, "vn_kv": [float(bus.split("/")[1]) for bus in buses]}),
         pd.DataFrame(lines, columns=["from_bus", "to_bus", "length_km"]),
         pd.DataFrame(units, columns=["transformer_id", "station_id", "hv_bus", "lv_bus", "sn_mva", "vk_percent"]),
-        none,
-        pd.DataFrame(generators, columns=["generator_id", "bus_id", "p_max_mw"]),
+        pd.DataFrame({"bus_id": ["A/10", "B/10"], "p_mw": [8.0, 30.0]}),
+        pd.DataFrame(generators, columns=["generator_id", "bus_id", "fuel", "p_max_mw"]),
         none,
         Origin.GENERATED,
     )
 
 
+def solved(one: Network) -> SolvedNetwork:
+    return solved_network(one, FLOWS, OUTPUT)
+
+
 def test_units_between_the_same_buses_are_one_row() -> None:
-    groups = transformer_groups(network())
+    groups = solved(network()).groups
     assert [g.equipment_id for g in groups] == ["A/110/10", "B/110/10", "R/220/110", "R/500/220", "S/220/110"]
-    assert groups[-1].units == ("S1", "S2")
+    assert [unit.unit_id for unit in groups[-1].units] == ["S1", "S2"]
 
 
 def test_split_buses_make_rows_of_their_own() -> None:
@@ -61,12 +67,12 @@ def test_split_buses_make_rows_of_their_own() -> None:
     split = one.transformers.copy()
     split.loc[split["transformer_id"] == "B2", "lv_bus"] = "B/10b"
     buses = pd.concat([one.buses, pd.DataFrame({"bus_id": ["B/10b"], "vn_kv": [10.0]})])
-    groups = transformer_groups(Network(**{**vars(one), "transformers": split, "buses": buses}))
-    assert [g.equipment_id for g in groups if g.station_id == "B"] == ["B/110/10", "B/110/10#2"]
+    groups = solved(Network(**{**vars(one), "transformers": split, "buses": buses})).groups
+    assert [g.equipment_id for g in groups if g.station == "B"] == ["B/110/10", "B/110/10#2"]
 
 
 def test_a_bus_is_fed_over_the_shortest_way() -> None:
-    fed = feeding_groups(network(), transformer_groups(network()))
+    fed = solved(network()).fed
     assert fed["B/110"] == "S/220/110"
     assert fed["A/10"] == "A/110/10"
     assert fed["R/220"] == "R/500/220"
