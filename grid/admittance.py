@@ -58,6 +58,8 @@ class GridModel:
     percent_t: Floats
     base_ka_f: Floats
     base_ka_t: Floats
+    shunt_pu: Complexes
+    """Admittance of the shunts at each bus; part of ``ybus``."""
     ybus: sp.csr_matrix
 
     @property
@@ -107,8 +109,21 @@ def _transformer_admittances(network: Network, vn_hv_bus_kv: Floats, vn_lv_bus_k
     return (series + end) / ratio**2, -series / np.conj(turns), -series / turns, series + end
 
 
-def compile_model(network: Network, line_factor: float = 1.0) -> GridModel:
+def shunts_mvar(network: Network, load_share: float) -> Floats:
+    """Reactive power per bus at nominal voltage [Mvar] of the shunts that are in at a load share; positive consumes."""
+    shunts = network.shunts
+    position = {bus: i for i, bus in enumerate(network.buses["bus_id"])}
+    low, high = shunts["load_share_min"].to_numpy(float), shunts["load_share_max"].to_numpy(float)
+    switched_in = (low <= load_share) & (load_share <= high)
+    return _per_bus(
+        len(position), _positions(shunts["bus_id"], position), shunts["q_mvar"].to_numpy(float) * switched_in
+    )
+
+
+def compile_model(network: Network, line_factor: float = 1.0, load_share: float = 1.0) -> GridModel:
     """Arrays of ``network``; line ratings are ``max_i_ka * line_factor``, transformer ratings ``sn_mva``.
+
+    Shunts that are in at ``load_share`` are part of the admittances.
 
     A transformer's loading is the larger of both ends' currents over the unit's rated current at that end
     (pandapower's ``trafo_loading="current"``).
@@ -134,6 +149,9 @@ def compile_model(network: Network, line_factor: float = 1.0) -> GridModel:
     ybus = sp.csr_matrix(
         (entries, (np.concatenate([f, f, t, t]), np.concatenate([f, t, f, t]))), shape=(n, n), dtype=complex
     )
+    shunt_pu = np.asarray(-1j * shunts_mvar(network, load_share) / BASE_MVA, dtype=np.complex128)
+    if shunt_pu.any():
+        ybus = (ybus + sp.diags(shunt_pu)).tocsr()
     return GridModel(
         bus_ids=tuple(buses["bus_id"]),
         station_ids=tuple(buses["station_id"]),
@@ -154,6 +172,7 @@ def compile_model(network: Network, line_factor: float = 1.0) -> GridModel:
         percent_t=100 * base_ka_t / rated_t,
         base_ka_f=base_ka_f,
         base_ka_t=base_ka_t,
+        shunt_pu=shunt_pu,
         ybus=ybus,
     )
 

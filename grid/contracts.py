@@ -7,7 +7,7 @@ every transformer unit is a row of its own (no ``parallel`` counts). Ids are str
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -147,6 +147,19 @@ INFEEDS = Table(
     },
 )
 
+SHUNTS = Table(
+    "shunts",
+    "Capacitors and reactors at buses; absent in most planning networks, whose loads are given compensated.",
+    {
+        "shunt_id": column(str, "", "stable id", unique=True),
+        "bus_id": column(str, "", "bus"),
+        "q_mvar": column(float, "Mvar", "at nominal voltage; positive consumes (reactor), negative feeds (capacitor)"),
+        "load_share_min": column(float, "", "switched in where the case's load share is at least this", ge=0),
+        "load_share_max": column(float, "", "switched in where the case's load share is at most this", ge=0),
+        "note": column(str, "", "what is assumed about it"),
+    },
+)
+
 
 @dataclass(frozen=True)
 class Assumption:
@@ -175,6 +188,7 @@ class Network:
     infeeds: pd.DataFrame
     origin: Origin
     assumptions: tuple[Assumption, ...] = ()
+    shunts: pd.DataFrame = field(default_factory=SHUNTS.empty)
 
     def validate(self) -> Network:
         """Return the network unchanged, or raise ``ContractError`` naming every broken promise."""
@@ -186,6 +200,7 @@ class Network:
             (LOADS, self.loads),
             (GENERATORS, self.generators),
             (INFEEDS, self.infeeds),
+            (SHUNTS, self.shunts),
         ):
             table.validate(frame)
         return self

@@ -105,7 +105,7 @@ class Engine:
         self.case = case
         if line_factor is None:
             line_factor = season_rating_factor(case.season)
-        self.model: GridModel = compile_model(network, line_factor)
+        self.model: GridModel = compile_model(network, line_factor, case.load_share)
         self.point: OperatingPoint = operating_point(network, case, self.model)
         self.enforce_reactive_limits = enforce_reactive_limits
 
@@ -375,7 +375,9 @@ def _part_admittance(model: GridModel, members: Ints, alive: Bools) -> sp.csc_ma
     use = alive & (local[model.f] >= 0) & (local[model.t] >= 0)
     f, t = local[model.f[use]], local[model.t[use]]
     entries = np.concatenate([model.yff[use], model.yft[use], model.ytf[use], model.ytt[use]])
-    rows, columns = np.concatenate([f, f, t, t]), np.concatenate([f, t, f, t])
+    own = np.arange(len(members))
+    entries = np.concatenate([entries, model.shunt_pu[members]])
+    rows, columns = np.concatenate([f, f, t, t, own]), np.concatenate([f, t, f, t, own])
     return sp.csc_matrix((entries, (rows, columns)), shape=(len(members), len(members)), dtype=complex)
 
 

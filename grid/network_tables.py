@@ -3,7 +3,7 @@
 ::
 
     folder/  network.toml  stations.csv  buses.csv  lines.csv  transformers.csv
-             loads.csv  generators.csv  infeeds.csv  assumptions.csv
+             loads.csv  generators.csv  infeeds.csv  assumptions.csv  [shunts.csv]
 
 CSV with commas, UTF-8 with byte order mark, ``\\r\\n``. Numbers are written so that they come back exactly. A text
 that a spreadsheet would take for a formula is written with an apostrophe before it, which reading takes off again.
@@ -31,6 +31,7 @@ from grid.contracts import (
     INFEEDS,
     LINES,
     LOADS,
+    SHUNTS,
     STATIONS,
     TRANSFORMERS,
     Assumption,
@@ -86,10 +87,12 @@ def write_network(network: Network, folder: Path) -> None:
     """
     network.validate()
     folder.mkdir(parents=True, exist_ok=True)
-    for table in NETWORK_TABLES:
+    for table in (*NETWORK_TABLES, *((SHUNTS,) if len(network.shunts) else ())):
         frame = getattr(network, table.name)
         rows = zip(*(frame[name].tolist() for name in table.columns), strict=True)
         (folder / file_name(table)).write_bytes(_csv_bytes(list(table.columns), rows))
+    if network.shunts.empty:
+        (folder / file_name(SHUNTS)).unlink(missing_ok=True)
     notes = (astuple(assumption) for assumption in network.assumptions)
     (folder / file_name(ASSUMPTIONS)).write_bytes(_csv_bytes(list(ASSUMPTIONS.columns), notes))
     description = f"name = {_toml_text(network.name)}\norigin = {_toml_text(network.origin.value)}\n"
@@ -155,6 +158,8 @@ def read_network(folder: Path) -> Network:
     findings: list[Finding] = []
     defaults: list[Assumption] = []
     frames = {table.name: _read_table(folder, table, findings, defaults) for table in NETWORK_TABLES}
+    if (folder / file_name(SHUNTS)).exists():
+        frames[SHUNTS.name] = _read_table(folder, SHUNTS, findings, defaults)
     noted = _read_assumptions(folder, findings)
     name, origin = _read_description(folder, findings, defaults)
     if findings:

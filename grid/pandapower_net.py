@@ -77,6 +77,7 @@ def to_pandapower(network: Network, case: Case) -> pandapowerNet:
     _add_loads(net, network, case, index)
     _add_generators(net, network, case, index)
     _add_infeeds(net, network, index)
+    _add_shunts(net, network, case, index)
     return net
 
 
@@ -206,6 +207,16 @@ def _add_infeeds(net: pandapowerNet, network: Network, index: pd.Series) -> None
                 slack_weight=row["slack_weight"],
                 type="infeed",
             )
+
+
+def _add_shunts(net: pandapowerNet, network: Network, case: Case, index: pd.Series) -> None:
+    import pandapower as pp
+
+    for row in network.shunts.to_dict("records"):
+        switched_in = row["load_share_min"] <= case.load_share <= row["load_share_max"]
+        pp.create_shunt(
+            net, index[row["bus_id"]], q_mvar=row["q_mvar"], p_mw=0.0, name=row["shunt_id"], in_service=switched_in
+        )
 
 
 def solve_pandapower(net: pandapowerNet, **changed_options: Any) -> bool:

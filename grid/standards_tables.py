@@ -41,6 +41,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "connection_reach": ("vn_kv",),
     "study_limits": ("limit",),
     "network_checks": ("check",),
+    "measures": ("measure",),
+    "dynamic_rating": ("season",),
 }
 TABLE_NAMES = tuple(_KEYS)
 

@@ -7,7 +7,8 @@ kind                              effect      what is changed
 ``replace_transformer``           network     every unit between the buses of ``element`` becomes ``type_name``
 ``second_circuit``                network     one more circuit on the route of ``element`` (a line)
 ``reconductor``                   network     r, x, c and rating of ``element`` (a line) become those of ``type_name``
-``new_station``                   network     station ``element`` with its units and lines
+``new_station``                   network     station ``element`` at lon, lat with ``count`` units of ``type_name``;
+                                              the lines of ``joins`` are looped in
 ``split_bus``                     network     half of the branches of ``element`` (a bus) move to a section of its own
 ``reactor``, ``capacitor``        network     a shunt of ``q_mvar`` at ``element`` (a bus)
 ``dynamic_rating``                limits      ratings of ``element`` (a line) by season, see :class:`RatingEffect`
@@ -28,8 +29,10 @@ built; a measure is built only with everything that ``requires`` names (ids sepa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
+
+import pandas as pd
 
 from layers.tables import Table, column
 
@@ -71,6 +74,19 @@ MEASURES = Table(
         "energy_mwh": column(float, "MWh", "storage content that can be used", nullable=True, ge=0),
         "q_mvar": column(float, "Mvar", "shunt at nominal voltage; positive consumes (reactor)", nullable=True),
         "length_km": column(float, "km", "route length of what is built", nullable=True, ge=0),
+        "joins": column(str, "", "new_station: lines that are looped in, and buses that a line is built to"),
+        "lon": column(float, "degree", "new_station: place, WGS-84", nullable=True),
+        "lat": column(float, "degree", "new_station: place, WGS-84", nullable=True),
+        "load_share": column(float, "", "new_station: share of the nearest station's load it takes", ge=0, le=1),
+        "load_share_min": column(float, "", "shunts: in from this load share of a case on", ge=0),
+        "load_share_max": column(float, "", "shunts: in up to this load share of a case", ge=0),
+        "name_zh": column(str, "", "new_station: its name"),
+        "name_en": column(str, "", "new_station: its name"),
+        "vn_kv": column(float, "kV", "voltage of what is built", gt=0),
+        "efficiency": column(float, "", "storage: share that comes back of what was drawn", nullable=True, gt=0, le=1),
+        "plant_share": column(float, "", "curtailment: share of new plants' output in an hour", nullable=True, le=1),
+        "energy_share_max": column(float, "", "curtailment: share of new plants' year", nullable=True, ge=0, le=1),
+        "hours_max": column(float, "h", "demand response: hours of use in a year", nullable=True, ge=0),
         "scalable": column(bool, "", "any share between 0 and 1 of it may be built"),
         "energy_cost_cny_per_mwh": column(float, "CNY/MWh", "paid by the MWh curtailed or called", ge=0),
         "investment_cny": column(float, "CNY", "investment, prices of price_year", ge=0),
@@ -103,11 +119,52 @@ class Measure:
     energy_mwh: float
     q_mvar: float
     length_km: float
+    joins: str
+    lon: float
+    lat: float
+    load_share: float
+    load_share_min: float
+    load_share_max: float
+    name_zh: str
+    name_en: str
+    vn_kv: float
+    efficiency: float
+    plant_share: float
+    energy_share_max: float
+    hours_max: float
     energy_cost_cny_per_mwh: float
 
     @property
     def effect(self) -> Effect:
         return EFFECTS[self.kind]
+
+    @classmethod
+    def at(cls, measures: pd.DataFrame, measure_id: str) -> Measure:
+        """The measure of an id.
+
+        Raises
+        ------
+        KeyError
+            If the table has no such measure.
+        """
+        rows = measures[measures["measure_id"] == measure_id]
+        if rows.empty:
+            raise KeyError(f"no measure {measure_id!r}")
+        return cls(**{f.name: rows.iloc[0][f.name] for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class PlannedStation:
+    """A station that a plan names and the network does not have; ``lon`` and ``lat`` in WGS-84."""
+
+    station_id: str
+    name_zh: str
+    name_en: str
+    vn_kv: float
+    lon: float
+    lat: float
+    district_code: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grid.admittance import fuel_share
+from grid.admittance import fuel_share, shunts_mvar
 from grid.ampacity import season_rating_factor
 from grid.contracts import Case, Network
 from grid.model.acceptance import accept
@@ -45,6 +45,7 @@ def from_network(network: Network, case: Case) -> BusBranch:
                     "name": buses["bus_id"].to_numpy(object),
                     "vn_kv": buses["vn_kv"].to_numpy(float),
                     "kind": ["ref" if b in angle else "pq" for b in buses["bus_id"]],
+                    "bs_mvar": -shunts_mvar(network, case.load_share),
                     "vm_min_pu": buses["vm_min_pu"].to_numpy(float),
                     "vm_max_pu": buses["vm_max_pu"].to_numpy(float),
                     "va_degree": [float(angle.get(b, np.nan)) for b in buses["bus_id"]],
