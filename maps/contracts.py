@@ -56,6 +56,11 @@ PROJECTS = Table(
         "reason_en": column(str, "", "why this verdict"),
         "origin": column(str, "", "how the host layer came to be", isin=tuple(Origin)),
     },
+    optional={
+        "cgcs2000_zone": column(int, "", "number of the 3-degree zone: its central meridian / 3", ge=25, le=45),
+        "cgcs2000_x_m": column(float, "m", "northing of the point in that zone; x is north in Chinese surveying"),
+        "cgcs2000_y_m": column(float, "m", "easting of the point, 500 km at the meridian, without the zone's number"),
+    },
 )
 
 TARGETS = Table(

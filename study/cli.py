@@ -116,14 +116,26 @@ def map_(run_folder: RunArgument) -> None:
 @app.command()
 def export(
     run_folder: RunArgument,
-    formats: Annotated[str, typer.Option("--format", help="Any of xlsx,csv,gpkg,geojson.")] = "xlsx,csv,gpkg,geojson",
-    out: Annotated[Path | None, typer.Option(help="Target folder; 'export' beside the run by default.")] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Any of xlsx,csv,gpkg,geojson,kml,parquet.")
+    ] = "xlsx,csv,gpkg,geojson",
+    out: Annotated[Path | None, typer.Option(help="Target folder; one beside the run by default.")] = None,
+    titles: Annotated[
+        str | None, typer.Option(help="Heads of the columns: zh, en, or names (as programs call them).")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="zh or en: labels of codes and legends; the study's own.")
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom/--no-bom", help="Begin the CSV with the mark that Excel needs.")] = True,
 ) -> None:
     """Write the project list of a finished run in other formats."""
+    _one_of(titles, ("zh", "en", "names"), "--titles")
+    _one_of(language, ("zh", "en"), "--language")
     with _reported():
         from study.redo import export_run
 
-        for path in export_run(run_folder, tuple(formats.split(",")), out):
+        wanted = tuple(name.strip() for name in formats.split(","))
+        for path in export_run(run_folder, wanted, out, titles=titles, language=language, bom=bom):  # type: ignore[arg-type]
             typer.echo(path)
 
 
@@ -148,6 +160,27 @@ def schema() -> None:
     from study.schema import StudyFile
 
     typer.echo(json.dumps(StudyFile.model_json_schema(), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def dictionary(
+    out: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
+) -> None:
+    """Print the data dictionary of a run folder: every table, every column, its unit and its meaning."""
+    from study.atomic import replaced
+    from study.run_tables import dictionary_page
+
+    if out is None:
+        typer.echo(dictionary_page(), nl=False)
+        return
+    with replaced(out) as partial:
+        partial.write_text(dictionary_page(), "utf-8")
+    typer.echo(out)
+
+
+def _one_of(value: str | None, allowed: tuple[str, ...], option: str) -> None:
+    if value is not None and value not in allowed:
+        raise typer.BadParameter(f"'{value}' is none of {', '.join(allowed)}", param_hint=option)
 
 
 def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool) -> None:

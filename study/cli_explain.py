@@ -22,10 +22,9 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print the story as JSON.")] = False,
 ) -> None:
     """Tell a site's whole story: land, rules, yield, cost, connection, flows, verdict, and what would help."""
-    from study.cli import _reported
+    from study.cli import _one_of, _reported
 
-    if language not in ("zh", "en"):
-        raise typer.BadParameter(f"'{language}' is neither zh nor en", param_hint="--language")
+    _one_of(language, ("zh", "en"), "--language")
     with _reported():
         from study.explain import explain_site
         from study.story_text import story_text

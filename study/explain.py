@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,11 @@ import pandas as pd
 
 from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
 from layers.contracts import Finding, InputError
-from layers.tables import Table
-from maps.contracts import PROJECTS
 from siting.contracts import LOSSES, SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT, YIELD_DETAILS
 from siting.cost_contracts import COST_WATERFALL
 from siting.hourly_store import SITE_VARIANTS, read_profiles
 from siting.site_rules import SITE_RULES
+from study.run_folder import RunTables
 from study.story_tables import HOSTS, OPERATING_POINTS, RULES_IN_FORCE
 
 Row = Mapping[str, object]
@@ -79,41 +77,6 @@ class SiteStory:
     def as_json(self) -> str:
         """The story as JSON; cells without a value are null."""
         return json.dumps(_plain(dataclasses.asdict(self)), ensure_ascii=False, indent=2)
-
-
-@dataclass(frozen=True)
-class RunTables:
-    """Tables of one run folder, read when asked for; an empty table where the run has none."""
-
-    folder: Path
-
-    def read(self, name: str, contract: Table | None = None) -> pd.DataFrame:
-        """``<name>.csv`` with numbers where ``contract`` promises some; without one, where a column holds no other."""
-        path = self.folder / f"{name}.csv"
-        if not path.is_file():
-            return pd.DataFrame(columns=list(contract.columns) if contract else [])
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-        return _typed(raw, contract)
-
-    @cached_property
-    def projects(self) -> pd.DataFrame:
-        """The project list, from whichever of its files the run wrote.
-
-        Raises
-        ------
-        InputError
-            If there is no project list.
-        """
-        if (self.folder / "projects.csv").is_file():
-            return self.read("projects", PROJECTS)
-        import pyogrio
-
-        for name in ("projects.gpkg", "projects.geojson"):
-            if (self.folder / name).is_file():
-                return pd.DataFrame(pyogrio.read_dataframe(self.folder / name, layer="projects", read_geometry=False))
-        remedy = "Give the folder of a run whose study has 'csv' among [outputs] formats."
-        message = "no project list lies here (projects.csv, .gpkg or .geojson)."
-        raise InputError([Finding("error", "run.no_projects", self.folder.name, "", "", "", message, remedy)])
 
 
 def explain_site(run_folder: Path, site: str) -> SiteStory:
@@ -307,24 +270,6 @@ def _element_names(run: RunTables) -> dict[str, tuple[str, str]]:
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
-
-
-def _typed(raw: pd.DataFrame, contract: Table | None) -> pd.DataFrame:
-    promised = {} if contract is None else {**contract.columns, **contract.optional}
-    typed = {}
-    for name in raw.columns:
-        promise = promised.get(name)
-        numeric = promise.dtype in (float, int) if promise is not None else _holds_numbers(name, raw[name])
-        typed[name] = pd.to_numeric(raw[name], errors="coerce") if numeric else raw[name].str.removeprefix("'")
-    return pd.DataFrame(typed)
-
-
-def _holds_numbers(name: str, cells: pd.Series) -> bool:
-    """Whether a column that no contract promises holds numbers: by its cells, unless its name says it is a code."""
-    if name.endswith(("_id", "_code")) or name in ("case", "element", "rule"):
-        return False
-    filled = cells[cells != ""]
-    return bool(len(filled)) and bool(pd.to_numeric(filled, errors="coerce").notna().all())
 
 
 def _rows(table: pd.DataFrame) -> tuple[dict[str, object], ...]:

@@ -1,21 +1,19 @@
-"""The project list and its companions as files: XLSX, CSV, GeoPackage, GeoJSON.
+"""The project list and its companions as files: XLSX, CSV, GeoPackage, GeoJSON, KML, GeoParquet.
 
-The four files hold the same numbers (:func:`study.numbers.human`), and the same tables give the same bytes.
+All files hold the same numbers (:func:`study.numbers.human`), and the same tables give the same bytes.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
 from grid.contracts import SUBSTATIONS, UPGRADES, Assumption
@@ -24,18 +22,20 @@ from layers.tables import ContractError, Table
 from maps.contracts import PROJECTS, TARGETS
 from siting.contracts import TURBINES as POSITIONS
 from study.atomic import replaced
-from study.labels import Language, definitions, titled_columns, value_labels, with_value_labels
+from study.cgcs2000 import cgcs2000_columns
+from study.geo_files import WGS84, write_geojson, write_gpkg, write_parquet
+from study.kml import write_kml
+from study.labels import Language, Titles, definitions, shown_titles, titled_columns, with_value_labels
+from study.network_layers import NetworkLayers
 from study.numbers import human_table, text
-from study.qgis import verdict_style
+from study.run_folder import RunTables
+from study.run_tables import table_sources
 from study.workbook import Sheet, write_workbook
 
-FORMATS = ("xlsx", "csv", "gpkg", "geojson")
+FORMATS = ("xlsx", "csv", "gpkg", "geojson", "kml", "parquet")
 
-_WGS84 = "EPSG:4326"
-_POINT_COLUMNS = (
-    "order", "candidate_id", "name_zh", "name_en", "host_type", "capacity_mw", "accepted_mw", "verdict", "lon", "lat",
-)  # fmt: skip
-_FIXED_DATE = "2000-01-01T00:00:00.000Z"
+_SHEET_NAME = 31
+"""Characters that Excel allows the name of a sheet."""
 _FORMULA_START = re.compile(r"'*[ \u3000]*[=+\-@＝＋－＠\t\r]")
 
 
@@ -57,12 +57,16 @@ class _Export:
     frame_crs: str
     language: Language
     evidence: tuple[Table, ...]
+    titles: Titles
+    csv_titles: Titles | None = None
+    bom: bool = True
     turbines: pd.DataFrame | None = None
+    network: NetworkLayers | None = None
 
     @property
     def rows(self) -> pd.DataFrame:
         """The projects without their geometry."""
-        return pd.DataFrame(self.projects[list(PROJECTS.columns)])
+        return pd.DataFrame(self.projects.drop(columns=self.projects.geometry.name))
 
 
 def write_projects(
@@ -78,7 +82,11 @@ def write_projects(
     assumptions: Sequence[Assumption] = (),
     evidence: Sequence[Evidence] = (),
     turbines: pd.DataFrame | None = None,
+    network: NetworkLayers | None = None,
+    more_sheets: Sequence[Sheet] = (),
     language: Language = "zh",
+    titles: Titles | None = None,
+    bom: bool = True,
 ) -> list[Path]:
     """Write ``projects.<format>`` for every format and return the paths in the order of :data:`FORMATS`.
 
@@ -89,19 +97,29 @@ def write_projects(
     folder
         Where the files go; made when absent. Each file takes its place whole, in one step.
     formats
-        Some of ``xlsx``, ``csv``, ``gpkg``, ``geojson``.
+        Some of :data:`FORMATS`.
     frame_crs
-        CRS in which the study measured; named in the description of the GeoPackage's layer.
+        CRS in which the study measured; named in the description of the GeoPackage's layer. Where it is a CGCS2000
+        zone, the columns ``cgcs2000_*`` are in it; otherwise in the zone of the projects' middle longitude.
     substations, targets, upgrades
         Tables after their contracts; further sheets of the workbook. Columns beyond the contract are left out.
     evidence
         Further sheets of the workbook, before assumptions and sources.
     turbines
         Positions (:data:`siting.contracts.TURBINES`); layer ``turbines`` of the GeoPackage, left out where empty.
+    network
+        Stations, lines and tie lines: layers of the GeoPackage, folders of the KML.
+    more_sheets
+        Sheets after the evidence, of tables that have no contract here.
     sources, assumptions
         Sheets of the workbook. Of a source only ``shown_path`` is written, never ``path``.
     language
-        Of the workbook's titles and coded values. Column names are the same in both languages.
+        Of the workbook's titles and coded values, the styles' legends. Column names are the same in both languages.
+    titles
+        What heads the columns of XLSX and KML: ``zh``, ``en`` or ``names``; those of ``language`` where left out.
+        Stated, it heads the CSV as well, which then is for people: :func:`read_table` reads plain names only.
+    bom
+        Whether the CSV begins with the mark that Excel needs.
 
     Raises
     ------
@@ -113,24 +131,29 @@ def write_projects(
     Notes
     -----
     Numbers have 6 significant digits (degrees 6 decimals), NaN is an empty cell, NULL or null. The GeoPackage holds
-    the layers ``projects`` (multipolygons, full coordinates, coloured by verdict in QGIS) and ``project_points``;
-    the GeoJSON follows RFC 7946 with 7 decimals (1 cm), polygons wound counter-clockwise.
+    the layers ``projects`` (multipolygons, full coordinates, coloured by verdict in QGIS), ``project_points`` and
+    those of ``network``; the GeoJSON follows RFC 7946 with 7 decimals (1 cm), polygons wound counter-clockwise.
     """
     _refuse_unknown_formats(formats)
     export = _Export(
-        _checked_projects(projects),
+        _checked_projects(projects, frame_crs),
         (
             *_optional_sheet("substations", substations, SUBSTATIONS, 3),
             *_optional_sheet("targets", targets, TARGETS, 2),
             *_optional_sheet("measures", upgrades, UPGRADES, 1),
             *(Sheet.of(e.sheet, _checked(e.table, e.contract), e.contract) for e in evidence),
+            *more_sheets,
             Sheet("assumptions", _assumption_table(assumptions), "assumptions"),
             Sheet("sources", _source_table(sources), "sources"),
         ),
         frame_crs or "",
         language,
         tuple(e.contract for e in evidence),
-        None if turbines is None else _checked(turbines, POSITIONS),
+        titles or language,
+        csv_titles=titles,
+        bom=bom,
+        turbines=None if turbines is None else _checked(turbines, POSITIONS),
+        network=network,
     )
     written = []
     for name in FORMATS:
@@ -142,20 +165,30 @@ def write_projects(
     return written
 
 
-def write_table(table: pd.DataFrame, path: Path) -> Path:
+def plan_sheets(run_folder: Path) -> list[Sheet]:
+    """Sheets of the tables below ``plan/`` of a run folder, ``plan_<name>`` each; none where the run has no plan."""
+    sheets = []
+    for path in sorted((run_folder / "plan").glob("*.csv")):
+        table = RunTables(run_folder).read(f"plan/{path.stem}")
+        sheets.append(Sheet.named(f"plan_{path.stem}"[:_SHEET_NAME], table))
+    return sheets
+
+
+def write_table(table: pd.DataFrame, path: Path, *, heads: Sequence[str] | None = None, bom: bool = True) -> Path:
     """Write ``table`` as CSV without its index, and return ``path``.
 
-    The file is UTF-8 *with* a byte order mark: Excel takes a CSV without one for the machine's old code page and
-    shows Chinese as rubbish; every other reader skips the mark (``encoding="utf-8-sig"``). Numbers have 6
+    The file is UTF-8 *with* a byte order mark unless ``bom`` is false: Excel takes a CSV without one for the machine's
+    old code page and shows Chinese as rubbish; other readers skip the mark (``encoding="utf-8-sig"``). ``heads`` take
+    the place of the column names in the first row. Numbers have 6
     significant digits and no exponent, NaN and None are empty. A text that a spreadsheet would run as a formula
     (``=``, ``+``, ``-``, ``@``, also full-width, or a tab at its start) gets an apostrophe before it;
     :func:`read_table` takes it off again.
     """
     tidy = human_table(table)
     columns = [_csv_cells(tidy[column]) for column in tidy.columns]
-    with replaced(path) as partial, partial.open("w", encoding="utf-8-sig", newline="") as stream:
+    with replaced(path) as partial, partial.open("w", encoding="utf-8-sig" if bom else "utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")
-        writer.writerow(tidy.columns)
+        writer.writerow(heads or tidy.columns)
         writer.writerows(zip(*columns, strict=True))
     return path
 
@@ -172,7 +205,7 @@ def read_table(path: Path, contract: Table) -> pd.DataFrame:
     """
     raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     table = pd.DataFrame({column: raw[column] for column in raw.columns})
-    for column, promise in contract.columns.items():
+    for column, promise in (*contract.columns.items(), *contract.optional.items()):
         if column not in raw.columns:
             continue
         try:
@@ -201,14 +234,15 @@ def _refuse_unknown_formats(formats: Sequence[str]) -> None:
         raise InputError(findings)
 
 
-def _checked_projects(projects: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    if projects.crs is None or projects.crs != _WGS84:
-        raise ContractError(f"table projects: geometry is in {projects.crs}, promised is {_WGS84}")
+def _checked_projects(projects: gpd.GeoDataFrame, frame_crs: str | None) -> gpd.GeoDataFrame:
+    if projects.crs is None or projects.crs != WGS84:
+        raise ContractError(f"table projects: geometry is in {projects.crs}, promised is {WGS84}")
     geometry = projects.geometry
     if geometry.isna().any() or geometry.is_empty.any():
         raise ContractError("table projects: every project needs a geometry")
     rows = _checked(pd.DataFrame(projects.drop(columns=geometry.name)), PROJECTS)
-    return gpd.GeoDataFrame(rows, geometry=_multipolygons(geometry), crs=_WGS84)
+    rows = PROJECTS.validate(pd.concat([rows, human_table(cgcs2000_columns(rows, frame_crs))], axis=1))
+    return gpd.GeoDataFrame(rows, geometry=_multipolygons(geometry), crs=WGS84)
 
 
 def _checked(table: pd.DataFrame, contract: Table) -> pd.DataFrame:
@@ -261,62 +295,37 @@ def _write_xlsx(export: _Export, path: Path) -> None:
         Sheet(s.name, with_value_labels(s.table, export.language), s.titles, s.units, s.frozen_columns)
         for s in sheets
     ]  # fmt: skip
-    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, *export.evidence))
+    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, *export.evidence), table_sources())
     labelled.append(Sheet("definitions", dictionary, "definitions", frozen_columns=2))
-    write_workbook(path, labelled, export.language, file_name="projects.xlsx")
+    write_workbook(path, labelled, export.language, file_name="projects.xlsx", titles=export.titles)
 
 
 def _write_csv(export: _Export, path: Path) -> None:
-    write_table(export.rows, path)
+    heads = export.csv_titles and shown_titles("projects", list(export.rows.columns), export.csv_titles)
+    write_table(export.rows, path, heads=heads or None, bom=export.bom)
 
 
 def _write_gpkg(export: _Export, path: Path) -> None:
-    points = gpd.GeoDataFrame(
-        export.rows[list(_POINT_COLUMNS)],
-        geometry=gpd.points_from_xy(export.projects["lon"], export.projects["lat"]),
-        crs=_WGS84,
-    )
-    measured_in = f", areas and setbacks measured in {export.frame_crs}" if export.frame_crs else ""
-    with _fixed_date():
-        _write_layer(export.projects, path, "projects", "MultiPolygon", f"project list{measured_in}")
-        _write_layer(points, path, "project_points", "Point", "representative points of the projects")
-        if export.turbines is not None and len(export.turbines):
-            _write_layer(_at_their_places(export.turbines), path, "turbines", "Point", "positions of wind turbines")
-        pyogrio.write_dataframe(
-            verdict_style("projects", value_labels("verdict"), export.language, _FIXED_DATE),
-            path,
-            layer="layer_styles",
-            driver="GPKG",
-            append=True,
-            layer_options={"FID": "id", "IDENTIFIER": "layer_styles"},
-        )
-
-
-def _at_their_places(table: pd.DataFrame) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=_WGS84)
-
-
-def _write_layer(table: gpd.GeoDataFrame, path: Path, layer: str, geometry_type: str, description: str) -> None:
-    pyogrio.write_dataframe(
-        table,
+    write_gpkg(
         path,
-        layer=layer,
-        driver="GPKG",
-        geometry_type=geometry_type,
-        append=path.exists(),
-        layer_options={"DESCRIPTION": description, "GEOMETRY_NAME": "geom"},
+        export.projects,
+        export.language,
+        frame_crs=export.frame_crs,
+        turbines=export.turbines,
+        network=export.network,
     )
 
 
 def _write_geojson(export: _Export, path: Path) -> None:
-    pyogrio.write_dataframe(
-        export.projects,
-        path,
-        layer="projects",
-        driver="GeoJSON",
-        geometry_type="MultiPolygon",
-        layer_options={"RFC7946": "YES", "COORDINATE_PRECISION": "7"},
-    )
+    write_geojson(path, export.projects)
+
+
+def _write_kml(export: _Export, path: Path) -> None:
+    write_kml(path, export.projects, export.titles, network=export.network)
+
+
+def _write_parquet(export: _Export, path: Path) -> None:
+    write_parquet(path, export.projects)
 
 
 _WRITERS: dict[str, Callable[[_Export, Path], None]] = {
@@ -324,18 +333,9 @@ _WRITERS: dict[str, Callable[[_Export, Path], None]] = {
     "csv": _write_csv,
     "gpkg": _write_gpkg,
     "geojson": _write_geojson,
+    "kml": _write_kml,
+    "parquet": _write_parquet,
 }
-
-
-@contextmanager
-def _fixed_date() -> Iterator[None]:
-    """GDAL writes the moment of the last change into a GeoPackage; here it is always the same one."""
-    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _FIXED_DATE})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
 
 
 def _csv_cells(values: pd.Series) -> list[str]:

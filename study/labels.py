@@ -7,7 +7,7 @@ limit, origins). Units and English meanings come from the contracts, so that the
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,8 @@ import pandas as pd
 from layers.tables import Table
 
 Language = Literal["zh", "en"]
+Titles = Literal["zh", "en", "names"]
+"""What heads a column: its title in a language, or its plain name."""
 
 _FOLDER = Path(__file__).resolve().parent
 
@@ -74,6 +76,13 @@ def column_title(table: str, column: str) -> ColumnTitle:
     return _titles().get((table, column), ColumnTitle(column, column, ""))
 
 
+def shown_titles(table: str, columns: Iterable[str], titles: Titles) -> list[str]:
+    """What heads the columns of a table, in their order."""
+    if titles == "names":
+        return list(columns)
+    return [column_title(table, column).title(titles) for column in columns]
+
+
 def titled_columns(table: str) -> tuple[str, ...]:
     """Columns of ``table`` that ``column_titles.csv`` names, in its order."""
     return tuple(column for name, column in _titles() if name == table)
@@ -94,8 +103,12 @@ def with_value_labels(table: pd.DataFrame, language: Language) -> pd.DataFrame:
     return shown
 
 
-def definitions(tables: Iterable[Table]) -> pd.DataFrame:
-    """The data dictionary of ``tables``: one row a column, with both names, unit, both meanings and its codes."""
+def definitions(tables: Iterable[Table], sources: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The data dictionary of ``tables``: one row a column, with both names, unit, both meanings and its codes.
+
+    ``sources`` says by the table's name where it comes from; the table's own description where it does not.
+    """
+    known = sources or {}
     return pd.DataFrame(
         [
             (
@@ -107,9 +120,10 @@ def definitions(tables: Iterable[Table]) -> pd.DataFrame:
                 title.meaning_zh,
                 promise.description,
                 "; ".join(f"{v.value} = {v.label_zh} / {v.label_en}" for v in value_labels(column)),
+                known.get(table.name, table.description),
             )
             for table in tables
-            for column, promise in table.columns.items()
+            for column, promise in (*table.columns.items(), *table.optional.items())
         ],
         columns=titled_columns("definitions"),
     )

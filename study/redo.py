@@ -7,7 +7,8 @@ from pathlib import Path
 
 from layers.contracts import Finding, InputError
 from study.cache import Cache
-from study.exports import FORMATS, write_projects
+from study.exports import FORMATS, plan_sheets, write_projects
+from study.labels import Language, Titles
 from study.manifest import read_manifest
 from study.run import SHOWN, Shown
 from study.study_file import nearest
@@ -23,8 +24,18 @@ def redraw_map(run_folder: Path) -> Path:
     return target
 
 
-def export_run(run_folder: Path, formats: Sequence[str], out: Path | None) -> list[Path]:
-    """Write the project list of a run in ``formats`` to ``out`` (``<run>/export`` where None).
+def export_run(
+    run_folder: Path,
+    formats: Sequence[str],
+    out: Path | None,
+    *,
+    titles: Titles | None = None,
+    language: Language | None = None,
+    bom: bool = True,
+) -> list[Path]:
+    """Write the project list of a run in ``formats`` to ``out`` (``<run>-export`` beside the run where None).
+
+    ``titles``, ``language`` (the study's where None) and ``bom`` as for :func:`study.exports.write_projects`.
 
     Raises
     ------
@@ -52,7 +63,12 @@ def export_run(run_folder: Path, formats: Sequence[str], out: Path | None) -> li
         sources=shown.map.sources,
         assumptions=shown.map.assumptions,
         evidence=shown.evidence,
-        language=shown.map.language,  # type: ignore[arg-type]
+        turbines=shown.turbines,
+        network=shown.network,
+        more_sheets=plan_sheets(run_folder.resolve()),
+        language=language or shown.map.language,  # type: ignore[arg-type]
+        titles=titles,
+        bom=bom,
     )
 
 

@@ -30,6 +30,7 @@ from study.manifest import (
     record_outputs,
     write_manifest,
 )
+from study.network_layers import NetworkLayers
 from study.pipeline import Progress, Results, no_progress
 from study.projects import project_list
 from study.stages import STAGES
@@ -61,6 +62,8 @@ class Shown:
     upgrades: pd.DataFrame
     frame_crs: str
     evidence: tuple[Evidence, ...] = ()
+    turbines: pd.DataFrame | None = None
+    network: NetworkLayers | None = None
 
 
 def processed_folder(root: Path | None = None) -> Path:
@@ -258,8 +261,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
     from siting.score import explained_scores
-    from study.exports import write_projects, write_table
+    from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
+    from study.network_layers import network_layers
     from study.sites import roof_table
     from study.story_tables import story_tables
 
@@ -268,22 +272,11 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land_tables")
     frame_crs = results.get("region_facts").crs
     backing = evidence(results, costs)
-    results.cache.store(SHOWN, run_id, Shown(shown, judged.substations, judged.upgrades, frame_crs, backing))
+    turbines = results.get("sites").turbines
+    drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state)
+    stored = Shown(shown, judged.substations, judged.upgrades, frame_crs, backing, turbines, drawn)
+    results.cache.store(SHOWN, run_id, stored)
     write_site_map(shown, folder / "site_map.html")
-    write_projects(
-        shown.projects,
-        folder,
-        study.file.outputs.formats,
-        frame_crs=frame_crs,
-        substations=judged.substations,
-        targets=shown.targets,
-        upgrades=judged.upgrades,
-        sources=shown.sources,
-        assumptions=shown.assumptions,
-        evidence=backing,
-        turbines=results.get("sites").turbines,
-        language=study.file.study.language,
-    )
     stability = results.get("stability")
     tables = {
         "substations": judged.substations,
@@ -321,6 +314,22 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
+    write_projects(
+        shown.projects,
+        folder,
+        study.file.outputs.formats,
+        frame_crs=frame_crs,
+        substations=judged.substations,
+        targets=shown.targets,
+        upgrades=judged.upgrades,
+        sources=shown.sources,
+        assumptions=shown.assumptions,
+        evidence=backing,
+        turbines=turbines,
+        network=drawn,
+        more_sheets=plan_sheets(folder),
+        language=study.file.study.language,
+    )
     write_rasters(results, folder / "land")
     _write_network(results, folder / "loadflow" / "network")
     _write_profiles(results, folder / "yield")

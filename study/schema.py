@@ -503,7 +503,13 @@ class TargetEntry(Closed):
 
 
 class OutputEntry(Closed):
-    formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson"], ...] = ("xlsx", "csv", "gpkg", "geojson")
+    formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson", "kml", "parquet"], ...] = (
+        "xlsx",
+        "csv",
+        "gpkg",
+        "geojson",
+    )
+    """Files of the project list in the run folder; 'fengguang export' writes others later."""
     workers: Annotated[int, Field(ge=0, le=64)] = 0
     """Local processes for the hosting study; 0: one a core. The results do not depend on it."""
 

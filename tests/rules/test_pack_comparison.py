@@ -147,7 +147,7 @@ def test_files_of_a_comparison(tmp_path) -> None:
         assert "#{:02x}{:02x}{:02x}".format(*colour[:3]) == COLOURS["lost"]
     assert (codes[20:, :20] == CHANGES.index("lost")).all()
     assert np.count_nonzero(codes) == 400
-    sheets = pd.read_excel(tmp_path / "a" / "pack_comparison.xlsx", sheet_name=None, skiprows=[1])
+    sheets = pd.read_excel(tmp_path / "a" / "pack_comparison.xlsx", sheet_name=None, skiprows=[1, 2])
     assert set(sheets) == {"pack_states", "pack_rules", "pack_changes"}
     assert sheets["pack_changes"]["change"].isin(["新增", "修改", "取消"]).all()
     again = write_comparison(comparison(before, after), tmp_path / "b")

@@ -1,4 +1,4 @@
-"""The project list as files: what is written reads back, in four formats, byte for byte the same."""
+"""The project list as files: what is written reads back, in six formats, byte for byte the same."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def test_all_formats_hold_the_same_numbers(files: dict[str, Path]) -> None:
     for other in (
         pyogrio.read_dataframe(files["gpkg"], layer="projects"),
         pyogrio.read_dataframe(files["geojson"]),
-        pd.read_excel(files["xlsx"], sheet_name="projects", header=0, skiprows=[1]),
+        gpd.read_parquet(files["parquet"]),
+        pd.read_excel(files["xlsx"], sheet_name="projects", header=0, skiprows=[1, 2]),
     ):
         assert list(other["candidate_id"]) == list(csv_rows["candidate_id"])
         pd.testing.assert_frame_equal(numbers(other).astype(float), numbers(csv_rows), check_exact=True)
@@ -111,7 +112,7 @@ def test_unknown_formats_are_named_all_at_once_and_nothing_is_written(
     with pytest.raises(InputError) as caught:
         write_projects(projects, tmp_path / "out", ["xlsx", "shp", "dxf"])
     assert [finding.value for finding in caught.value.findings] == ["shp", "dxf"]
-    assert "xlsx, csv, gpkg, geojson" in caught.value.findings[0].remedy
+    assert "xlsx, csv, gpkg, geojson, kml, parquet" in caught.value.findings[0].remedy
     assert not (tmp_path / "out").exists()
 
 
@@ -165,15 +166,16 @@ def test_failed_write_leaves_the_earlier_file_whole(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_empty_list_is_four_readable_files(projects: gpd.GeoDataFrame, tmp_path: Path) -> None:
+def test_an_empty_list_is_six_readable_files(projects: gpd.GeoDataFrame, tmp_path: Path) -> None:
     empty = gpd.GeoDataFrame(PROJECTS.empty(), geometry=[], crs="EPSG:4326")
     paths = write_projects(empty, tmp_path, FORMATS)
-    assert len(paths) == 4
+    assert len(paths) == 6
+    assert len(gpd.read_parquet(tmp_path / "projects.parquet")) == 0
     assert len(read_table(tmp_path / "projects.csv", PROJECTS)) == 0
     assert len(pyogrio.read_dataframe(tmp_path / "projects.gpkg", layer="projects")) == 0
     assert json.loads((tmp_path / "projects.geojson").read_text("utf-8"))["features"] == []
     sheet = openpyxl.load_workbook(tmp_path / "projects.xlsx")["projects"]
-    assert sheet.max_row == 2
+    assert sheet.max_row == 3
 
 
 _WRITE_IN_A_NEW_PROCESS = """
@@ -201,7 +203,7 @@ def test_same_tables_same_bytes_at_another_time_place_and_umask(
             env={"PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": ":".join(filter(None, sys.path))},
         )
         digests.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()})
-    assert len(digests[0]) == 4
+    assert len(digests[0]) == 6
     assert digests[0] == digests[1]
     first, second = (tmp_path / name / "projects.xlsx" for name in ("UTC", "Asia-Shanghai"))
     assert second.stat().st_mtime - first.stat().st_mtime > 0
@@ -261,7 +263,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x
         max_size=6,
     )
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_table_survives_the_csv(tmp_path: Path, rows: list[tuple[str, float, int, bool]]) -> None:
     contract = Table(
         "t",
@@ -313,12 +315,14 @@ def test_sheets_without_a_table_are_left_out(projects: gpd.GeoDataFrame, tmp_pat
 
 def test_header_rows_filter_and_frozen_panes(files: dict[str, Path]) -> None:
     sheet = openpyxl.load_workbook(files["xlsx"])["projects"]
-    assert [cell.value for cell in sheet[1]] == list(PROJECTS.columns)
-    titles = [cell.value for cell in sheet[2]]
-    assert titles[list(PROJECTS.columns).index("capacity_mw")] == "装机容量 [MW]"
-    assert titles[list(PROJECTS.columns).index("score")] == "综合得分"
-    assert sheet.auto_filter.ref == "A2:AN5"  # 40 columns; the buttons sit on the titles, the rows below are data
-    assert sheet.freeze_panes == "D3"
+    names = [*PROJECTS.columns, *PROJECTS.optional]
+    assert [cell.value for cell in sheet[1]] == names
+    units = dict(zip(names, [cell.value for cell in sheet[2]], strict=True))
+    assert (units["capacity_mw"], units["capex_cny"], units["score"], units["name_zh"]) == ("MW", "CNY", None, None)
+    titles = [cell.value for cell in sheet[3]]
+    assert titles[names.index("capacity_mw")] == "装机容量"
+    assert sheet.auto_filter.ref == "A3:AQ6"  # 43 columns; the buttons sit on the last row of the head
+    assert sheet.freeze_panes == "D4"
     assert sheet.column_dimensions["C"].width > 8
     assert not any(dimension.hidden for dimension in sheet.column_dimensions.values())
 
@@ -328,8 +332,8 @@ def test_language_of_titles_and_codes(projects: gpd.GeoDataFrame, tmp_path: Path
     sheet = openpyxl.load_workbook(tmp_path / "projects.xlsx")["projects"]
     verdict = list(PROJECTS.columns).index("verdict")
     english = {label.value: label.label_en for label in value_labels("verdict")}
-    assert sheet[2][verdict].value == "Verdict"
-    assert sheet[3][verdict].value == english["connect"]
+    assert sheet[3][verdict].value == "Verdict"
+    assert sheet[4][verdict].value == english["connect"]
 
 
 def test_nothing_becomes_a_formula_or_a_link(files: dict[str, Path]) -> None:
@@ -343,36 +347,37 @@ def test_nothing_becomes_a_formula_or_a_link(files: dict[str, Path]) -> None:
 def test_unknown_is_an_empty_cell_and_number_formats_follow_the_unit(files: dict[str, Path]) -> None:
     sheet = openpyxl.load_workbook(files["xlsx"])["projects"]
     columns = list(PROJECTS.columns)
-    assert sheet[5][columns.index("connection_km")].value is None
-    assert sheet[5][columns.index("station_id")].value is None
-    assert sheet[3][columns.index("lon")].number_format == "0.000000"
-    assert sheet[3][columns.index("lon")].value == 115.778123
-    assert sheet[3][columns.index("capex_cny")].number_format == "#,##0"
+    assert sheet[6][columns.index("connection_km")].value is None
+    assert sheet[6][columns.index("station_id")].value is None
+    assert sheet[4][columns.index("lon")].value == 115.778123
+    formats = {name: sheet[4][index].number_format for index, name in enumerate(columns)}
+    expected = {"lon": "0.000000", "capex_cny": "#,##0", "capacity_mw": "#,##0.0", "connection_kv": "General"}
+    assert {name: formats[name] for name in expected} == expected
 
 
 def test_tables_read_back_from_the_workbook(
     files: dict[str, Path], substations: pd.DataFrame, upgrades: pd.DataFrame
 ) -> None:
     for name, table, contract in (("substations", substations, SUBSTATIONS), ("measures", upgrades, UPGRADES)):
-        back = pd.read_excel(files["xlsx"], sheet_name=name, header=0, skiprows=[1], dtype={"district_code": str})
+        back = pd.read_excel(files["xlsx"], sheet_name=name, header=0, skiprows=[1, 2], dtype={"district_code": str})
         assert list(back.columns) == list(contract.columns)
         for column_name, promise in contract.columns.items():
             if promise.dtype is float:
                 np.testing.assert_allclose(back[column_name].astype(float), table[column_name])
-    labelled = pd.read_excel(files["xlsx"], sheet_name="substations", header=0, skiprows=[1])
+    labelled = pd.read_excel(files["xlsx"], sheet_name="substations", header=0, skiprows=[1, 2])
     chinese = {label.value: label.label_zh for label in value_labels("limit")}
     assert labelled.loc[0, "limit"] == chinese["transformer_loading"]
 
 
 def test_excel_row_limit_is_checked_before_writing(tmp_path: Path) -> None:
-    fits = Sheet("many", pd.DataFrame({"n": np.zeros(MAX_ROWS - 2)}), "projects")
+    fits = Sheet("many", pd.DataFrame({"n": np.zeros(MAX_ROWS - 3)}), "projects")
     assert excel_limits(fits, "projects.xlsx") == []
-    over = Sheet("many", pd.DataFrame({"n": np.zeros(MAX_ROWS - 1)}), "projects")
+    over = Sheet("many", pd.DataFrame({"n": np.zeros(MAX_ROWS - 2)}), "projects")
     with pytest.raises(InputError) as caught:
         write_workbook(tmp_path / "t.xlsx", [over], "zh", file_name="projects.xlsx")
     (finding,) = caught.value.findings
     assert (finding.rule, finding.file, finding.layer) == ("xlsx.too_many_rows", "projects.xlsx", "many")
-    assert finding.value == str(MAX_ROWS - 1)
+    assert finding.value == str(MAX_ROWS - 2)
     assert "csv or gpkg" in finding.remedy
     assert not (tmp_path / "t.xlsx").exists()
 
@@ -381,7 +386,7 @@ def test_excel_text_limit_counts_as_excel_does(projects: gpd.GeoDataFrame, tmp_p
     projects.loc[0, "reason_zh"] = "长" * MAX_TEXT  # just fits
     write_projects(projects, tmp_path, ["xlsx"])
     book = openpyxl.load_workbook(tmp_path / "projects.xlsx")
-    assert len(book["projects"][3][list(PROJECTS.columns).index("reason_zh")].value) == MAX_TEXT
+    assert len(book["projects"][4][list(PROJECTS.columns).index("reason_zh")].value) == MAX_TEXT
     projects.loc[0, "reason_zh"] = "长" * (MAX_TEXT + 1)
     projects.loc[2, "reason_en"] = "🌬" * (MAX_TEXT // 2 + 1)  # outside the basic plane: two units each
     with pytest.raises(InputError) as caught:

@@ -27,8 +27,8 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
 def test_every_column_of_the_contracts_has_both_titles(contract: Table) -> None:
-    assert set(titled_columns(contract.name)) == set(contract.columns)
-    for column in contract.columns:
+    assert set(titled_columns(contract.name)) == {*contract.columns, *contract.optional}
+    for column in (*contract.columns, *contract.optional):
         title = column_title(contract.name, column)
         assert CHINESE.search(title.title_zh), column
         assert CHINESE.search(title.meaning_zh), column
@@ -72,13 +72,15 @@ def test_labels_replace_codes_and_leave_other_values() -> None:
 
 def test_definitions_hold_unit_meanings_and_codes_of_every_column() -> None:
     dictionary = definitions(CONTRACTS)
-    assert len(dictionary) == sum(len(contract.columns) for contract in CONTRACTS)
+    assert len(dictionary) == sum(len(contract.columns) + len(contract.optional) for contract in CONTRACTS)
     row = dictionary[(dictionary["table"] == "projects") & (dictionary["column"] == "capacity_mw")].iloc[0]
     assert row["unit"] == "MW"
     assert row["meaning_en"] == "installed; PV DC, wind AC"
     assert row["meaning_zh"] == "光伏为直流侧，风电为交流侧"
     verdict = dictionary[(dictionary["table"] == "projects") & (dictionary["column"] == "verdict")].iloc[0]
     assert "connect = 可接入 /" in verdict["values"]
+    assert row["source"] == PROJECTS.description
+    assert definitions([PROJECTS], {"projects": "projects.csv"})["source"].unique().tolist() == ["projects.csv"]
 
 
 def test_list_and_map_call_and_colour_a_verdict_the_same() -> None:

@@ -205,7 +205,7 @@ def test_one_tampered_byte_is_found_in_each_file(run: Path, name: str) -> None:
     assert found(run) == [("error", "run.changed", name)]
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_one_tampered_byte_of_the_manifest_is_found(run: Path, data: st.DataObject) -> None:
     path = run / MANIFEST_NAME

@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.tables import ContractError
@@ -108,6 +108,7 @@ def test_every_technology_of_the_program_counts_towards_a_group(projects: gpd.Ge
         assert table.loc[0, "candidates_mw"] == 38.0
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
