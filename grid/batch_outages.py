@@ -51,7 +51,7 @@ class Lost:
         f, t = np.where(outside, -1, f), np.where(outside, -1, t)
         y = np.ascontiguousarray(np.stack([ports[0].real, ports[0].imag, ports[1].real, ports[1].imag,
                                            ports[2].real, ports[2].imag, ports[3].real, ports[3].imag]))  # fmt: skip
-        z, inner, row = _woodbury(solver, f, t, ports, sees)
+        z, inner, row = woodbury(solver, f, t, ports, sees)
         return cls(branch, f, t, y, sees, z, inner, row, dead)
 
     @classmethod
@@ -81,7 +81,7 @@ class Lost:
         return q
 
 
-def _woodbury(solver: BatchSolver, f: Ints, t: Ints, ports: Complexes, sees: Floats) -> tuple[Floats, Floats, Ints]:
+def woodbury(solver: BatchSolver, f: Ints, t: Ints, ports: Complexes, sees: Floats) -> tuple[Floats, Floats, Ints]:
     """Z (rows, 4 states), M (4, 4, states) and the places of the branches' unknowns (4, states)."""
     places, count = solver._places, len(f)
     size = len(places.row_p) + int((~solver.held).sum())
