@@ -325,7 +325,8 @@ class BatchSolver:
 
 @dataclass(frozen=True)
 class _Reactive:
-    """Reactive range of each node's generators [pu] beyond the schedule, and who stands at a limit in the base."""
+    """Reactive range of each node's generators [pu] beyond their output in the base state, which the schedule holds,
+    and who stands at a limit there."""
 
     low: Floats
     high: Floats
@@ -343,9 +344,10 @@ class _Reactive:
         np.add.at(high, at[use], a.q_max_pu[use])
         set_point[at[use]] = a.vm_set_pu[use]
         out = np.zeros(n)
-        np.add.at(out, at[use], solver.base.generator_q_mvar[use] / a.base_mva)
+        np.add.at(out, at[use], np.nan_to_num(solver.base.generator_q_mvar[use]) / a.base_mva)
         fixed = ~solver.held & np.isfinite(set_point)
-        return cls(low, high, fixed & (out <= low + 1e-6), fixed & (out >= high - 1e-6), set_point)
+        at_low, at_high = fixed & (out <= low + 1e-6), fixed & (out >= high - 1e-6)
+        return cls(low - out, high - out, at_low, at_high, set_point)
 
 
 def _scheduled(

@@ -11,12 +11,14 @@ Exits are in pu of added power. An outage whose states end before any row breaks
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from grid.capacity.kernels import refit, screen
+from grid.capacity.lanes import slopes_of, states_of, unit_injection
 from grid.capacity.rows import DIVERGED, NOTHING, Rows
 from grid.capacity.scenarios import Basis
 
@@ -60,13 +62,12 @@ class Climb:
     """Whether the plant is still connected in that outage."""
     solved: Floats
     """Unit injections solved with the base factor."""
-    least_unsettled: Bools = field(default_factory=lambda: np.empty(0, bool))
 
     @classmethod
     def of(cls, basis: Basis, nodes: Ints, cap: Floats, scenarios: Ints) -> Climb:
         """Screen of ``nodes`` in the scenarios given (numbers of ``basis.scenarios``), all others never exit."""
         shape = (len(nodes), len(basis.scenarios))
-        solved = basis.unit_injection(nodes)
+        solved = unit_injection(basis, nodes)
         basis.solver.factor.solve(solved)
         climb = cls(
             basis, nodes, cap, np.full(shape, np.inf), np.full(shape, NOTHING), np.full(shape, np.inf),
@@ -96,14 +97,14 @@ class Climb:
         v = one.voltage
         first, second = np.full(len(lanes), np.inf), np.full(len(lanes), np.inf)
         row, row_2 = np.full(len(lanes), NOTHING), np.full(len(lanes), NOTHING)
-        screen(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes, 1.3 * self.cap[lanes] + 0.1,
-               first, second, row, row_2)  # fmt: skip
+        screen(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes,  # type: ignore[call-arg]
+               1.3 * self.cap[lanes] + 0.1, first, second, row, row_2)  # fmt: skip
         self.exits[lanes, k], self.rows[lanes, k] = first, row
         self.exits_2[lanes, k], self.rows_2[lanes, k] = second, row_2
 
     def _slopes(self, k: int, lanes: Ints) -> tuple[Floats, Floats, Floats]:
         solved = self.solved if len(lanes) == len(self.nodes) else np.ascontiguousarray(self.solved[:, lanes])
-        return self.basis.slopes(k, self.nodes[lanes], solved)
+        return slopes_of(self.basis, k, self.nodes[lanes], solved)
 
     def settle(self, lanes: Bools) -> None:
         """AC states of the outages that bind first until the least exit of every lane stands still."""
@@ -157,15 +158,15 @@ class Climb:
         basis, one = self.basis, self.basis.scenarios[k]
         at = np.ascontiguousarray(p[lanes])
         slopes = self._slopes(k, lanes)
-        wr, wi, settled = basis.solve(k, self.nodes[lanes], at, slopes)
+        wr, wi, settled = states_of(basis, k, self.nodes[lanes], at, slopes)
         m = len(lanes)
         first, second = np.full(m, np.inf), np.full(m, np.inf)
         row, row_2 = np.full(m, NOTHING), np.full(m, NOTHING)
         over = np.zeros(m, dtype=bool)
         v = one.voltage
-        refit(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes, wr, wi, np.where(settled, at, 0.0),
-              np.ascontiguousarray(self.good[lanes, k]), self.bumps[lanes, k] < MOST_BUMPS,
-              1.3 * self.cap[lanes] + 0.1, first, second, row, row_2, over)  # fmt: skip
+        refit(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes,  # type: ignore[call-arg]
+              wr, wi, np.where(settled, at, 0.0), np.ascontiguousarray(self.good[lanes, k]),
+              self.bumps[lanes, k] < MOST_BUMPS, 1.3 * self.cap[lanes] + 0.1, first, second, row, row_2, over)  # fmt: skip
         self._note(k, lanes, at, settled, over, (first, second, row, row_2))
         return lanes[over | ~settled]
 
@@ -196,7 +197,7 @@ class Climb:
             self.rows[lane, k] = DIVERGED
 
 
-def limit_arguments(basis: Basis, k: int) -> tuple[object, ...]:
+def limit_arguments(basis: Basis, k: int) -> tuple[Any, ...]:
     """What both kernels take of the limits of scenario k."""
     rows, settings, one = basis.rows, basis.settings, basis.scenarios[k]
     limit, high, low, reverse = rows.limits(one.branch >= 0)

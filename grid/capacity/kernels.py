@@ -49,6 +49,21 @@ def droop_power(v, u_ref, dead_band, droop, q_max):  # type: ignore[no-untyped-d
 
 
 @nb.njit(cache=True, nogil=True)
+def _add_droop(b, by_q, at, magnitude, vm, added, droop):  # type: ignore[no-untyped-def]
+    """The Newton step with the slope of Q(U) in the Jacobian (Sherman and Morrison, one lane at a time)."""
+    u_ref, dead_band, slope, q_max = droop
+    for s in range(b.shape[1]):
+        place = magnitude[at[s]]
+        away = abs(vm[at[s], s] - u_ref) - dead_band
+        if place < 0 or away <= 0.0 or slope * away >= q_max:
+            continue
+        gain = added[s] * slope
+        share = gain * b[place, s] / (1.0 + gain * by_q[place, s])
+        for i in range(b.shape[0]):
+            b[i, s] -= share * by_q[i, s]
+
+
+@nb.njit(cache=True, nogil=True)
 def chord(  # type: ignore[no-untyped-def]
     y_csr, v, injected, current, lost, weight, places, factor, woodbury, at, added, droop, tolerance, most
 ):
@@ -74,6 +89,15 @@ def chord(  # type: ignore[no-untyped-def]
     q_base = np.empty(m)
     for s in range(m):
         q_base[s] = q0[at[s], s]
+    by_q = np.zeros((0, m))
+    if slope != 0.0:  # answer of the unknowns to reactive power at the plant, for the slope of Q(U)
+        by_q = np.zeros((len(diagonal), m))
+        for s in range(m):
+            if row_q[at[s]] >= 0:
+                by_q[row_q[at[s]], s] = 1.0
+        lu_solve(lp, li, lx, up, ui, ux, diagonal, by_q)
+        if z.shape[0]:
+            correct_shared(by_q, z, inner, row)
     for k in range(most + 1):
         if slope != 0.0:
             for s in range(m):
@@ -103,6 +127,8 @@ def chord(  # type: ignore[no-untyped-def]
         lu_solve(lp, li, lx, up, ui, ux, diagonal, b)
         if z.shape[0]:
             correct_shared(b, z, inner, row)
+        if slope != 0.0:
+            _add_droop(b, by_q, at, magnitude, vm, added, droop)
         step(vr, vi, vm, sigma, b, angle, magnitude, place_sigma)
     return settled
 

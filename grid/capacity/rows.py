@@ -107,7 +107,7 @@ def missing_ratings(case: BusBranch, rating: str = "a") -> Bools:
     """Running branches that no rating limits, shape (branches,)."""
     given = np.isfinite(ratings_mva(case.branches, rating))
     running = case.branches["in_service"].to_numpy(bool)
-    impedance = np.hypot(case.branches["r_pu"], case.branches["x_pu"]).to_numpy(float) > 0
+    impedance = np.hypot(case.branches["r_pu"].to_numpy(float), case.branches["x_pu"].to_numpy(float)) > 0
     return np.asarray(running & impedance & ~given)
 
 

@@ -213,12 +213,12 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
 def _hand(basis: Basis, name: str, hand: Sequence[int], request: HostingRequest, faults: pd.DataFrame) -> pd.DataFrame:
     """One hand of buses in one operating point."""
     nodes = np.array([basis.node_of(bus) for bus in hand], dtype=np.int64)
-    records = {}
+    records: dict[tuple[int, str], tuple[object, ...]] = {}
     for bus, node in zip(hand, nodes.tolist(), strict=True):
         if node < 0:
             records |= {(bus, mode): _nothing(bus, name, mode, "not_connected") for mode in _modes(request)}
     there = np.flatnonzero(nodes >= 0)
-    buses, nodes = [hand[k] for k in there], nodes[there]
+    buses, nodes = [hand[k] for k in there.tolist()], nodes[there]
     strict = not request.settings.tolerate_base
     cap = search_cap(basis, nodes)
     everyone = np.ones(len(nodes), dtype=bool)
@@ -310,7 +310,8 @@ def _by_bus(long: pd.DataFrame, case: BusBranch, n_1: bool) -> pd.DataFrame:
         return CAPACITY_BUSES.empty()
     buses = case.buses.set_index("bus_id")
     records = []
-    for bus, rows in long.groupby("bus_id", sort=False):
+    for key, rows in long.groupby("bus_id", sort=False):
+        bus = int(str(key))
         of = {mode: part.loc[part["capacity_mw"].idxmin()] for mode, part in rows.groupby("mode", sort=False)}
         worst, about = of["n_1" if n_1 else "n_0"], buses.loc[bus]
         further = ""
@@ -318,7 +319,7 @@ def _by_bus(long: pd.DataFrame, case: BusBranch, n_1: bool) -> pd.DataFrame:
             where = f" after {worst['next_outage']}" if worst["next_outage"] else ""
             further = f"{worst['next_limit']} {worst['next_element']}{where} at {worst['next_mw']:.1f} MW"
         records.append((
-            int(bus), str(about["name"]), str(about["station"]), float(about["vn_kv"]), float(about["lon"]),
+            bus, str(about["name"]), str(about["station"]), float(about["vn_kv"]), float(about["lon"]),
             float(about["lat"]), float(of["n_0"]["capacity_mw"]), float(worst["capacity_mw"]) if n_1 else float("nan"),
             worst["case"], worst["outage"], worst["element"], worst["limit"], further, bool(rows["certified"].all()),
             bool(rows["base_case"].any()), worst["cut_off_by"],
