@@ -22,20 +22,29 @@ class Text:
     zh: str
     en: str
 
+    def of(self, language: str) -> str:
+        """The words in one language: "zh", anything else is English."""
+        return self.zh if language == "zh" else self.en
+
     def format(self, **values: str) -> Text:
         """Both languages with ``{name}`` replaced by the given words."""
         return Text(self.zh.format(**values), self.en.format(**values))
 
 
-@cache
-def labels() -> dict[str, Text]:
-    """Every fixed word of the map by its key, in the order of ``labels.csv``."""
-    with LABELS_FILE.open(encoding="utf-8", newline="") as lines:
+def read_labels(path: Path) -> dict[str, Text]:
+    """Fixed words by their key out of a CSV file with the columns key, zh, en; in the order of the file."""
+    with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     table = {row["key"]: Text(row["zh"], row["en"]) for row in rows}
     if len(table) != len(rows):
-        raise ValueError("labels.csv: a key stands twice")
+        raise ValueError(f"{path.name}: a key stands twice")
     return table
+
+
+@cache
+def labels() -> dict[str, Text]:
+    """Every fixed word of the map by its key."""
+    return read_labels(LABELS_FILE)
 
 
 def label(key: str) -> Text:

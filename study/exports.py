@@ -203,7 +203,7 @@ def read_table(path: Path, contract: Table) -> pd.DataFrame:
     ContractError
         If the file does not hold what the contract promises.
     """
-    raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    raw = _raw_cells(path)
     table = pd.DataFrame({column: raw[column] for column in raw.columns})
     for column, promise in (*contract.columns.items(), *contract.optional.items()):
         if column not in raw.columns:
@@ -213,6 +213,20 @@ def read_table(path: Path, contract: Table) -> pd.DataFrame:
         except ValueError as error:
             raise ContractError(f"table {contract.name}, column {column}: {error}") from error
     return contract.validate(table)
+
+
+def read_texts(path: Path) -> pd.DataFrame:
+    """Read a CSV of :func:`write_table` with every cell as the text it stands for; an empty cell is an empty text."""
+    raw = _raw_cells(path)
+    return pd.DataFrame({column: _unescaped(raw[column]) for column in raw.columns}, dtype=object)
+
+
+def _raw_cells(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+
+
+def _unescaped(cells: pd.Series) -> list[str]:
+    return [c[1:] if c.startswith("'") and _FORMULA_START.match(c) else c for c in cells]
 
 
 def _refuse_unknown_formats(formats: Sequence[str]) -> None:
@@ -358,8 +372,7 @@ def _parsed(cells: pd.Series, dtype: type | None) -> pd.Series:
         return pd.Series([int(cell) for cell in cells], dtype="int64")
     if dtype is bool:
         return pd.Series([_truth(cell) for cell in cells], dtype=bool)
-    unescaped = [c[1:] if c.startswith("'") and _FORMULA_START.match(c) else c for c in cells]
-    return pd.Series(unescaped, dtype=object)
+    return pd.Series(_unescaped(cells), dtype=object)
 
 
 def _truth(cell: str) -> bool:

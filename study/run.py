@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import shutil
@@ -128,6 +129,8 @@ def checked(study: Study, *, root: Path | None = None) -> tuple[Finding, ...]:
 
 
 def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_id: str, started: datetime) -> Path:
+    from study.report import write_reports
+
     home = processed_folder_of(results)
     home.mkdir(parents=True, exist_ok=True)
     _sweep(home)
@@ -137,7 +140,10 @@ def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_
         results.progress("outputs", 0.0)
         write_outputs(study, results, partial, run_id)
         manifest = _manifest(study, results, findings, run_id, started, partial)
+        # the reports are drawn from the folder as it stands, and then belong to it
         write_manifest(manifest, partial)
+        write_reports(partial, partial)
+        write_manifest(dataclasses.replace(manifest, outputs=record_outputs(partial)), partial)
         os.replace(partial, final)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -261,6 +267,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
     from siting.score import explained_scores
+    from study.about import write_about
     from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
     from study.network_layers import network_layers
@@ -277,6 +284,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     stored = Shown(shown, judged.substations, judged.upgrades, frame_crs, backing, turbines, drawn)
     results.cache.store(SHOWN, run_id, stored)
     write_site_map(shown, folder / "site_map.html")
+    write_about(shown, folder)
     stability = results.get("stability")
     tables = {
         "substations": judged.substations,

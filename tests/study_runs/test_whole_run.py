@@ -65,6 +65,9 @@ def latest(root: Path) -> Path:
 def test_run_folder_is_complete_and_verifies(first: Path) -> None:
     run = latest(first)
     assert verify_run(run) == []
+    reports = [f"{page}_{language}.html" for page in ("report", "brief") for language in ("zh", "en")]
+    for name in (*reports, "charts/supply_curve_zh.svg", "report/key_figures.csv", "about.json"):
+        assert (run / name).stat().st_size > 0, name
     for name in ("site_map.html", "projects.xlsx", "projects.csv", "projects.gpkg", "projects.geojson", *TABLES):
         assert (run / name).stat().st_size > 0, name
     projects = gpd.read_file(run / "projects.gpkg", layer="projects")

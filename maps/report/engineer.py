@@ -1,0 +1,219 @@
+"""The engineer's report: every table behind the verdicts, in the order in which an engineer asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from maps.bilingual import safe
+from maps.report.document import Section, Writer, contents, numbered, page
+from maps.run_tables import RunTables, Sheet
+
+WORST_OUTAGES = 30
+_MOST = 60
+
+
+def report_page(run: RunTables, charts: Mapping[str, str], language: str) -> str:
+    """The engineer's report as one HTML page that prints; the same tables give the same bytes.
+
+    Parameters
+    ----------
+    run : RunTables
+    charts : mapping of str to str
+        SVG by chart name (:data:`maps.charts.CHARTS`), in the language of the report.
+    language : {"zh", "en"}
+    """
+    write = Writer(run, charts, language)
+    sections = [section(write) for section in SECTIONS]
+    study = run.about.title_zh if language == "zh" else run.about.title_en
+    title = write.plain("report.title").format(study=study)
+    head = f"<header><h1>{safe(title)}</h1>{_study_line(write)}</header>"
+    body = f"{head}\n{contents(sections, write.plain('report.contents'))}\n<main>{numbered(sections)}</main>"
+    return page(title, language, ("page.css", "report.css"), body, write.plain("report.footer"))
+
+
+def _study_line(write: Writer) -> str:
+    about = write.run.about
+    return write.paragraph(
+        "study.run", study=f"<code>{safe(about.study)}</code>", result=f"<code>{safe(about.result_id)}</code>",
+        version=safe(about.fengguang), rules=f"<code>{safe(about.rule_pack)}</code>",
+    )  # fmt: skip
+
+
+def _section(write: Writer, name: str, *parts: str, wide: bool = False) -> Section:
+    return Section(name, write.plain(f"section.{name}"), "\n".join(part for part in parts if part), wide)
+
+
+def _optional(write: Writer, heading: str, table: str, sheet: Sheet | None, most: int | None = None) -> str:
+    """A headed table; nothing where the run does not have it."""
+    return (
+        ""
+        if sheet is None or not len(sheet)
+        else f"<h3>{write.word(heading)}</h3>{write.table(table, sheet, most=most)}"
+    )
+
+
+def _study(write: Writer) -> Section:
+    run = write.run
+    marked = [] if run.by_origin is None else run.by_origin.texts("origin")
+    warning = f'<p class="warning">{write.word("study.marked")}</p>' if {"generated", "assumed"} & set(marked) else ""
+    return _section(
+        write, "study", warning,
+        _optional(write, "study.key", "key_figures", run.key_figures),
+        _optional(write, "study.verdicts", "by_verdict", run.by_verdict),
+        _optional(write, "study.technologies", "by_technology", run.by_technology),
+        _optional(write, "study.origin", "by_origin", run.by_origin),
+        write.chart("supply_curve"), write.chart("staircase"), write.chart("targets"),
+    )  # fmt: skip
+
+
+def _inputs(write: Writer) -> Section:
+    read = _optional(write, "inputs.read", "inputs", write.run.inputs)
+    cards = _optional(write, "inputs.cards", "sources", write.run.sources)
+    return _section(write, "inputs", read or write.missing("inputs.none"), cards, wide=True)
+
+
+def _assumptions(write: Writer) -> Section:
+    run = write.run
+    listed = _optional(write, "section.assumptions", "assumptions", run.assumptions)
+    rules = _optional(write, "assumptions.rules", "rules", run.rules)
+    return _section(
+        write, "assumptions", write.note("assumptions.confidence"), listed or write.missing("assumptions.none"),
+        rules or write.missing("assumptions.no_rules"), wide=True,
+    )  # fmt: skip
+
+
+def _land(write: Writer) -> Section:
+    if write.run.land_states is None:
+        return _section(write, "land", write.missing("land.none"))
+    return _section(
+        write, "land", write.note("land.states"), write.table("land_states", write.run.land_states),
+        write.chart("land_waterfall"), _optional(write, "land.criteria", "criteria", write.run.criteria),
+    )  # fmt: skip
+
+
+def _cases(write: Writer) -> Section:
+    run = write.run
+    if run.cases is None:
+        return _section(write, "cases", write.missing("cases.none"))
+    worst = None if run.branches is None else _by_largest(run.branches, "loading_percent", 25)
+    binding = _optional(write, "cases.binding", "binding", run.binding, 25)
+    return _section(
+        write, "cases", _optional(write, "cases.settings", "case_settings", run.operating_points),
+        _optional(write, "cases.results", "cases", run.cases), _optional(write, "cases.worst", "branches", worst),
+        binding, write.note("cases.binding_note") if binding else "", write.chart("single_line"), wide=True,
+    )  # fmt: skip
+
+
+def _by_largest(sheet: Sheet, column: str, most: int) -> Sheet:
+    """Rows with the largest values of a column; rows without a value come last."""
+    values = np.nan_to_num(sheet.numbers(column), nan=-np.inf)
+    return sheet.chosen(np.argsort(-values, kind="stable")[:most])
+
+
+def _n_1(write: Writer) -> Section:
+    run = write.run
+    if run.n_1_severity is None or run.cases is None:
+        return _section(write, "n_1", write.missing("n_1.none"))
+    status = np.array(run.n_1_severity.texts("status"))
+    solved = run.n_1_severity.chosen(status == "solved")
+    worst = solved.chosen(list(range(min(WORST_OUTAGES, len(solved)))))
+    diverged, split = (run.n_1_severity.chosen(status == name) for name in ("diverged", "split"))
+    return _section(
+        write, "n_1",
+        _optional(write, "n_1.by_case", "n_1_counts", run.cases),
+        f"<h3>{write.word('n_1.diverged')}</h3>",
+        write.table("n_1_lost", diverged, most=_MOST) if len(diverged) else write.missing("n_1.no_diverged"),
+        f"<h3>{write.word('n_1.split')}</h3>",
+        write.table("n_1_lost", split, most=_MOST) if len(split) else write.missing("n_1.no_split"),
+        f"<h3>{write.word('n_1.worst')}</h3>", write.note("n_1.order"), write.table("n_1_severity", worst),
+        _optional(write, "n_1.by_class", "n_1_classes", run.n_1_classes), write.chart("heat_maps"), wide=True,
+    )  # fmt: skip
+
+
+def _voltage(write: Writer) -> Section:
+    if write.run.voltage_bands is None:
+        return _section(write, "voltage", write.missing("voltage.none"))
+    return _section(write, "voltage", write.note("voltage.text"), write.table("voltage_bands", write.run.voltage_bands))
+
+
+def _short_circuit(write: Writer) -> Section:
+    table = write.run.short_circuit
+    if table is None:
+        return _section(write, "short_circuit", write.missing("short_circuit.none"))
+    tightest = table.chosen(np.argsort(table.numbers("margin_percent"), kind="stable"))
+    return _section(write, "short_circuit", write.table("short_circuit", tightest, most=_MOST))
+
+
+def _ratio(write: Writer) -> Section:
+    table = write.run.capacity_load_ratio
+    if table is None:
+        return _section(write, "ratio", write.missing("ratio.none"))
+    return _section(write, "ratio", write.note("ratio.formula"), write.table("capacity_load_ratio", table))
+
+
+def _year(write: Writer) -> Section:
+    run = write.run
+    if run.year_hours is None:
+        return _section(write, "year", write.missing("year.none"))
+    text = write.paragraph(
+        "year.text", hours=write.key_figure("year_hours"), above=write.key_figure("year_hours_above_rating"),
+        worst=write.key_figure("year_loading_max_percent", 1),
+    )  # fmt: skip
+    worst = None if run.year_branches is None else _by_largest(run.year_branches, "max_loading_percent", 20)
+    return _section(
+        write, "year", text, write.chart("duration"), _optional(write, "year.branches", "year_branches", worst)
+    )
+
+
+def _hosting(write: Writer) -> Section:
+    run = write.run
+    if run.substations is None:
+        return _section(write, "hosting", write.missing("hosting.none"))
+    return _section(
+        write, "hosting", write.note("hosting.formula"), write.table("hosting", run.substations, css="dense"),
+        write.chart("hosting"), wide=True,
+    )  # fmt: skip
+
+
+def _grades(write: Writer) -> Section:
+    grades = write.run.grades
+    body = write.missing("grades.none") if grades is None else write.table("grades", grades, css="dense")
+    return _section(write, "grades", body, wide=grades is not None)
+
+
+def _measures(write: Writer) -> Section:
+    run = write.run
+    if run.upgrades is None or not len(run.upgrades):
+        return _section(write, "measures", write.missing("measures.none"))
+    proof = _optional(write, "measures.proof", "measure_effects", run.measure_effects)
+    return _section(
+        write, "measures", write.table("upgrades", run.upgrades), proof or write.missing("measures.no_effects"),
+        write.note("measures.note") if proof else "", wide=True,
+    )  # fmt: skip
+
+
+def _findings(write: Writer) -> Section:
+    found = write.run.findings
+    if found is None or not len(found):
+        return _section(write, "findings", write.missing("findings.none"))
+    return _section(write, "findings", write.table("findings", found), wide=True)
+
+
+def _versions(write: Writer) -> Section:
+    about = write.run.about
+    text = write.paragraph(
+        "versions.text", version=safe(about.fengguang), python=safe(about.python),
+        code=f"<code>{safe(about.code_sha256)}</code>",
+    )  # fmt: skip
+    return _section(
+        write, "versions", text, _optional(write, "versions.libraries", "libraries", write.run.libraries),
+        _optional(write, "versions.outputs", "outputs", write.run.outputs),
+    )  # fmt: skip
+
+
+SECTIONS: tuple[Callable[[Writer], Section], ...] = (
+    _study, _inputs, _assumptions, _land, _cases, _n_1, _voltage, _short_circuit, _ratio, _year, _hosting, _grades,
+    _measures, _findings, _versions,
+)  # fmt: skip

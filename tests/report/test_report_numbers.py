@@ -1,0 +1,198 @@
+"""Every number of report and brief is a cell of a table of the run; derived tables against sums done by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_samples import write_run
+
+from maps.run_tables import ADDRESSES, RunTables
+from study.report import read_run, write_reports
+
+
+@dataclass
+class Shown:
+    """A ``data`` element of a page."""
+
+    attributes: dict[str, str]
+    text: str = ""
+
+
+class Figures(HTMLParser):
+    """All ``data`` elements of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[Shown] = []
+        self._open = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "data":
+            self.found.append(Shown({name: value or "" for name, value in attrs}))
+            self._open = True
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.found[-1].text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open = self._open and tag != "data"
+
+
+KEYS = {address.file: address.key for address in ADDRESSES.values()}
+
+
+def records(folder: Path, file: str) -> list[dict[str, object]]:
+    """Rows of a table of the run, read by other means than the program's."""
+    name, _, part = file.partition("#")
+    if part:
+        return json.loads((folder / name).read_text("utf-8"))[part]
+    with (folder / name).open(encoding="utf-8-sig", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("run"))
+    write_reports(folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tables(run: Path) -> RunTables:
+    return read_run(run, run)
+
+
+@pytest.mark.parametrize("page", ["report_zh.html", "report_en.html", "brief_zh.html", "brief_en.html"])
+def test_every_number_equals_the_table(run: Path, page: str) -> None:
+    shown = Figures((run / page).read_text("utf-8")).found
+    assert len(shown) > 60
+    cells: dict[str, dict[str, dict[str, object]]] = {}
+    for figure in shown:
+        at = figure.attributes
+        file = at["data-source"]
+        if at["data-column"] == "":
+            assert int(at["value"]) == len(records(run, file))
+            continue
+        if file not in cells:
+            rows = records(run, file)
+            if file.endswith("#findings"):
+                rows = [{**row, "place": place} for place, row in enumerate(rows, start=1)]
+            cells[file] = {"|".join(str(row[key]) for key in KEYS[file]): row for row in rows}
+        cell = str(cells[file][at["data-key"]][at["data-column"]])
+        assert cell == at["value"], at
+        expected = float(cell) * float(at.get("data-scale", "1"))
+        assert figure.text.replace(",", "") == f"{expected:.{at['data-digits']}f}".replace("-0.0000", "0.0000"), at
+
+
+def test_a_changed_table_is_noticed(run: Path) -> None:
+    """The comparison above is no tautology: it sees one cell that differs."""
+    page = (run / "brief_en.html").read_text("utf-8")
+    figure = next(f for f in Figures(page).found if f.attributes["data-key"] == "P-1")
+    row = next(r for r in records(run, "projects.csv") if r["candidate_id"] == "P-1")
+    assert float(str(row[figure.attributes["data-column"]])) + 1 != float(figure.attributes["value"])
+
+
+def test_numbers_outside_data_elements_are_none_of_results(run: Path) -> None:
+    """Cells of number columns hold a ``data`` element or a dash, nothing else."""
+    import re
+
+    for page in ("report_en.html", "brief_en.html"):
+        text = (run / page).read_text("utf-8")
+        cells = re.findall(r'<td class="number">(.*?)</td>', text)
+        assert cells
+        assert all(cell == "–" or cell.startswith("<data ") for cell in cells)
+
+
+def figure(tables: RunTables, name: str) -> float:
+    sheet = tables.key_figures
+    assert sheet is not None
+    place = sheet.place(figure=name)
+    assert place is not None
+    return float(sheet.numbers("value")[place])
+
+
+def test_key_figures_by_hand(tables: RunTables) -> None:
+    assert figure(tables, "candidates") == 6
+    assert figure(tables, "candidates_mw") == 120 + 60 + 60 + 48 + 72 + 30
+    assert figure(tables, "accepted_mw") == 100 + 50 + 60 + 20
+    assert figure(tables, "accepted_share") == pytest.approx(230 / 340, rel=1e-5)
+    # P-1, P-2, P-3 in full, half of P-4: 1 100 h of 120 + 60 + 60 + 24 MW
+    assert figure(tables, "accepted_energy_mwh") == pytest.approx(1100 * 264)
+    assert figure(tables, "accepted_investment_cny") == pytest.approx(3.5e6 * 264 + 2e6 * 3.5)
+    assert figure(tables, "made_up_share") == pytest.approx(270 / 390, rel=1e-5)
+    assert figure(tables, "stations_made_up") == 3
+    assert figure(tables, "assumptions_c") == 1
+    assert figure(tables, "n_1_outages") == 7
+
+
+def test_binding_elements_by_hand(tables: RunTables) -> None:
+    """L110#1 holds back 20 MW of P-4 and 60 MW of P-5, T220#1 the 30 MW of P-6."""
+    table = tables.binding
+    assert table is not None
+    assert table.texts("binding_element") == ["L110#1", "T220#1"]
+    assert table.numbers("held_back_mw").tolist() == [80.0, 30.0]
+    assert table.numbers("projects").tolist() == [2.0, 1.0]
+
+
+def test_groups_add_up_to_the_list(tables: RunTables) -> None:
+    for sheet in (tables.by_verdict, tables.by_technology, tables.by_district, tables.by_origin):
+        assert sheet is not None
+        assert sheet.numbers("projects").sum() == 6
+        assert sheet.numbers("capacity_mw").sum() == pytest.approx(390)
+        assert sheet.numbers("accepted_mw").sum() == pytest.approx(230)
+
+
+def test_severity_puts_the_worst_first(tables: RunTables) -> None:
+    table = tables.n_1_severity
+    assert table is not None
+    got = list(zip(table.texts("severity"), table.texts("case"), table.texts("outage"), strict=True))
+    assert got[:4] == [
+        ("diverged", "evening", "T220#1"),
+        ("lost_load", "evening", "L110#1"),
+        ("limit", "noon", "L220#1"),
+        ("split", "evening", "L110p#1"),
+    ]
+    # L110#1 at noon: 95 % before, 112 % after L220#1 is out
+    row = table.place(case="noon", outage="L220#1")
+    assert row is not None
+    assert table.numbers("loading_before_percent")[row] == 95.0
+    assert table.numbers("loading_change_percent")[row] == 17.0
+    assert table.cell(row, "class") == "line/220"
+    assert table.texts("class")[0] == "transformer/220/110"
+
+
+def test_voltage_bands_count_by_each_buss_own_band(tables: RunTables) -> None:
+    """At noon S110/110 with 1.08 pu is above 1.07; in the evening S220/220 (0.99) and S110/110 (0.96) are too low."""
+    table = tables.voltage_bands
+    assert table is not None
+    at = {(table.cell(r, "case"), table.cell(r, "vn_kv")): r for r in range(len(table))}
+    assert table.cell(at["noon", "110.0"], "above") == "1"
+    assert table.cell(at["evening", "220.0"], "below") == "1"
+    assert table.cell(at["evening", "110.0"], "below") == "1"
+    assert table.cell(at["noon", "500.0"], "above") == "0"
+
+
+def test_capacity_load_ratio_by_hand(tables: RunTables) -> None:
+    """Evening is heaviest: 750 MVA over 240 MW at 500 kV, 360 over 235 at 220 kV (band 1.6 to 1.9)."""
+    table = tables.capacity_load_ratio
+    assert table is not None
+    assert table.texts("case") == ["evening", "evening"]
+    assert table.numbers("ratio").tolist() == pytest.approx([750 / 240, 360 / 235], rel=1e-5)
+    assert table.texts("judged") == ["above", "below"]
+
+
+def test_measures_by_cost_per_megawatt(tables: RunTables) -> None:
+    """9 million for 90 MW at S220/110, 12 million for 60 MW at S110/110."""
+    table = tables.measure_effects
+    assert table is not None
+    assert table.texts("best_bus") == ["S220/110", "S110/110"]
+    assert table.numbers("lift_mw").tolist() == [90.0, 60.0]
+    assert table.numbers("cost_cny_per_mw").tolist() == [100_000.0, 200_000.0]
+    assert table.numbers("projects").tolist() == [0.0, 1.0]
