@@ -399,6 +399,18 @@ UPGRADES = Table(
     },
 )
 
+GRADES = ("green", "yellow", "red")
+GRADE_COLUMNS = {
+    "grade": column(str, "", "grade of the transformers that feed the bus; empty: not graded", isin=(*GRADES, "")),
+    "grade_equipment": column(str, "", "transformers that new generation at the bus pushes back through"),
+    "grade_reason_zh": column(str, "", "why this grade"),
+    "grade_reason_en": column(str, "", "why this grade"),
+    "grade_formula": column(str, "", "formulas of the rule book with the numbers filled in"),
+    "grade_clause": column(str, "", "edition and clauses of the rule book"),
+    "grade_confidence": column(str, "", "weakest of the rules used; empty: not graded", isin=("A", "B", "C", "")),
+}
+"""Columns by which a grade of the rule book (:mod:`grid.rulebook`) stands beside a bus."""
+
 SUBSTATIONS = Table(
     "substations",
     "What each station still takes, what limits it and what would lift the limit.",
@@ -423,5 +435,9 @@ SUBSTATIONS = Table(
         "binding_outage": column(str, "", "outage under which it limits"),
         "upgrade_id": column(str, "", "measure that lifts it; empty if none of the menu does"),
         "n_1_after_upgrade_mw": column(float, "MW", "hosting capacity with the measure, N-1", nullable=True, ge=0),
+    },
+    optional={
+        **GRADE_COLUMNS,
+        "grade_after": column(str, "", "grade with the accepted candidates as registered projects", isin=(*GRADES, "")),
     },
 )

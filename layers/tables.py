@@ -81,6 +81,11 @@ class Table:
     columns: Mapping[str, Column]
     optional: Mapping[str, Column] = field(default_factory=dict)
 
+    @property
+    def every_column(self) -> dict[str, Column]:
+        """The promised columns, then the optional ones."""
+        return {**self.columns, **self.optional}
+
     def validate(self, frame: Frame_) -> Frame_:
         """Return ``frame`` unchanged, or raise :class:`ContractError` with every broken promise.
 

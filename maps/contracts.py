@@ -87,7 +87,8 @@ class SiteMapInput:
     """Everything a site map shows.
 
     ``projects``: :data:`PROJECTS` plus ``geometry`` (WGS-84 polygons); ``districts``: ``grid``-free frame with
-    district_code, name_zh, name_en, geometry; ``substations``: :data:`grid.contracts.SUBSTATIONS` plus lon, lat;
+    district_code, name_zh, name_en, geometry; ``substations``: :data:`grid.contracts.SUBSTATIONS` plus lon, lat,
+    with its grades by the rule book where there are some;
     ``lines``: columns line_id, name_zh, name_en, vn_kv, length_km, line_type, origin, geometry (LineString);
     ``branch_state`` and ``load_flow`` follow the contracts of :mod:`grid`; ``targets``: :data:`TARGETS`;
     ``host_types``: columns host_type, label_zh, label_en, colour; ``land_states``: siting's STATES table;

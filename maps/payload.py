@@ -237,6 +237,22 @@ def _stations(data: SiteMapInput, style: MapStyle) -> list[Json]:
     return sorted(stations, key=lambda station: (-station["kv"], station["id"]))
 
 
+def _rule_grade(buses: pd.DataFrame) -> Json | None:
+    """Grade by the rule book of the lowest bus that has one: that of the station's own transformers."""
+    if "grade" not in buses or not (buses["grade"] != "").any():
+        return None
+    bus = buses[buses["grade"] != ""].iloc[-1]
+    return {
+        "grade": str(bus["grade"]),
+        "after": str(bus["grade_after"]),
+        "equipment": str(bus["grade_equipment"]),
+        "reason": [str(bus["grade_reason_zh"]), str(bus["grade_reason_en"])],
+        "formula": str(bus["grade_formula"]),
+        "clause": str(bus["grade_clause"]),
+        "confidence": str(bus["grade_confidence"]),
+    }
+
+
 def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapStyle) -> Json:
     top = buses.iloc[0]
     remaining = buses["remaining_n_1_mw"].max(skipna=True)
@@ -249,6 +265,7 @@ def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapSty
         "origin": str(top["origin"]),
         "size": style.voltage(float(top["vn_kv"])).size_px,
         "grade": grade_of(number(remaining), style.headroom_mw),
+        "rule": _rule_grade(buses),
         "buses": [
             {
                 "kv": number(bus.vn_kv),

@@ -9,6 +9,7 @@ from layers.contracts import Finding, InputError
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
+from study.hosting_grades import grade_findings
 from study.land import land_findings
 from study.pv import pv_findings
 from study.scoring import criterion_findings
@@ -37,6 +38,7 @@ def check_study(study: Study) -> list[Finding]:
         *pv_findings(study),
         *wind_findings(study),
         *network_findings(study),
+        *grade_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(set(findings), key=lambda f: (order[f.severity], f.file, f.rule, f.layer, f.item))
@@ -99,6 +101,8 @@ def _references(study: Study) -> list[Finding]:
     must_be("sources", sources, "pv", "horizon", file.pv.horizon)
     for item in ("lines_source", "substations_source", "plants_source"):
         must_be("sources", sources, "network", item, getattr(file.network, item))
+    ledger = file.network.rule_book_options.ledger_source
+    must_be("sources", sources, "network.rule_book_options", "ledger_source", ledger)
     return found + _lacks(study)
 
 

@@ -100,6 +100,7 @@ def _uses(study: Study) -> frozenset[tuple[str, str | None]]:
     file = study.file
     whole: set[str | None] = {file.region.districts, file.region.facts, file.network.lines_source}
     whole |= {file.network.substations_source, file.network.plants_source}
+    whole |= {file.network.rule_book_options.ledger_source}
     whole |= {file.pv.horizon}
     whole |= {file.demand.source if file.demand else None}
     whole |= {file.generated.weather.normals if file.generated.weather else None}

@@ -264,12 +264,13 @@ def _checked(table: pd.DataFrame, contract: Table) -> pd.DataFrame:
     missing = [column for column in contract.columns if column not in table.columns]
     if missing:
         raise ContractError(f"table {contract.name}: columns {', '.join(missing)} are missing")
-    rows = pd.DataFrame(contract.validate(table[list(contract.columns)])).reset_index(drop=True)
+    wanted = [*contract.columns, *(column for column in contract.optional if column in table.columns)]
+    rows = pd.DataFrame(contract.validate(table[wanted])).reset_index(drop=True)
     for column in rows.select_dtypes("number").columns:
         if np.isinf(rows[column].to_numpy(dtype=float)).any():
             raise ContractError(f"table {contract.name}: column {column} holds an infinite number")
-    for column, promise in contract.columns.items():
-        if promise.dtype is str:
+    for column in wanted:
+        if contract.every_column[column].dtype is str:
             # members of enumerations become their plain text
             rows[column] = pd.Series([str(value) for value in rows[column]], dtype=object)
     return human_table(rows)

@@ -123,7 +123,7 @@ def definitions(tables: Iterable[Table], sources: Mapping[str, str] | None = Non
                 known.get(table.name, table.description),
             )
             for table in tables
-            for column, promise in (*table.columns.items(), *table.optional.items())
+            for column, promise in table.every_column.items()
         ],
         columns=titled_columns("definitions"),
     )

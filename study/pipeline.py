@@ -29,6 +29,7 @@ STUDY_CODE = (
     "study/network.py",
     "study/connect.py",
     "study/year.py",
+    "study/hosting_grades.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""

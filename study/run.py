@@ -22,6 +22,7 @@ from study.cache import Cache, code_digest, digest, library_versions
 from study.check import check_study, refuse_errors, used_sources
 from study.costs import ProjectCosts, project_costs
 from study.exports import Evidence
+from study.hosting_grades import grade_tables, graded_substations
 from study.manifest import (
     InputRecord,
     LibraryVersion,
@@ -194,7 +195,8 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         host_types,
         costs.lcoe,
     )
-    substations = judged.substations.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
+    graded = graded_substations(judged.substations, results.get("grades"))
+    substations = graded.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
     hosts = pd.DataFrame(
         [(h.host_type, h.label_zh, h.label_en, h.colour) for h in host_types],
         columns=["host_type", "label_zh", "label_en", "colour"],
@@ -215,7 +217,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         land_states=results.get("land_tables").states,
         cases=records.cases(study.file),
         sources=tuple(study.card(name) for name in used_sources(study)) + generated_cards(study),
-        assumptions=(*records.assumptions(study.file), *network.assumptions),
+        assumptions=(*records.assumptions(study.file), *network.assumptions, *results.get("grades").assumptions),
         language=about.language,
         upgrades=judged.upgrades,
     )
@@ -279,15 +281,17 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     judged, flow, land = results.get("verdicts"), results.get("load_flow"), results.get("land_tables")
     frame_crs = results.get("region_facts").crs
     backing = evidence(results, costs)
+    grades = results.get("grades")
+    substations = graded_substations(judged.substations, grades)
     turbines = results.get("sites").turbines
     drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state)
-    stored = Shown(shown, judged.substations, judged.upgrades, frame_crs, backing, turbines, drawn)
+    stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn)
     results.cache.store(SHOWN, run_id, stored)
     write_site_map(shown, folder / "site_map.html")
     write_about(shown, folder)
     stability = results.get("stability")
     tables = {
-        "substations": judged.substations,
+        "substations": substations,
         "targets": shown.targets,
         "upgrades": judged.upgrades,
         "loadflow/cases": flow.load_flow,
@@ -314,7 +318,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "scores/weight_changes": stability.changes,
         "scores/sensitivity": stability.sensitivity,
     }
-    tables |= story_tables(study, results)
+    tables |= {**story_tables(study, results), **grade_tables(grades)}
     year = results.get("year").result
     if year is not None:
         tables |= {"loadflow/year_hours": year.hours, "loadflow/year_branches": year.branches}
@@ -327,7 +331,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         folder,
         study.file.outputs.formats,
         frame_crs=frame_crs,
-        substations=judged.substations,
+        substations=substations,
         targets=shown.targets,
         upgrades=judged.upgrades,
         sources=shown.sources,
@@ -410,7 +414,11 @@ def _manifest(
             for r in (results.reports[name] for name in STAGE_NAMES)
         ),
         findings=(*findings, *results.stage_findings()),
-        assumptions=(*records.assumptions(study.file), *results.get("network").assumptions),
+        assumptions=(
+            *records.assumptions(study.file),
+            *results.get("network").assumptions,
+            *results.get("grades").assumptions,
+        ),
         outputs=record_outputs(folder),
     )
 

@@ -463,6 +463,36 @@ class PlantEntry(Closed):
     origin: Origin = Origin.ASSUMED
 
 
+class RuleFigureEntry(Closed):
+    """A figure of the study's own in place of the rule book's; printed with the result."""
+
+    rule: str
+    """Name of a row of grid/rulebook/rules.csv, e.g. n_1_limit or k_r."""
+    value: Annotated[float, Field(ge=0)]
+    source: str
+
+
+class RuleBookEntry(Closed):
+    """How the stations are graded by the rule book; what is not given here is the edition's or the network's."""
+
+    new_storage: Literal["after", "inside"] = "after"
+    """Place of expected new storage in the formula of 2025: after dividing by tau_max, or inside the numerator."""
+    floor_at_zero: bool = False
+    """Whether a negative hosting capacity counts as zero (2025)."""
+    power_factor: Annotated[float, Field(gt=0, le=1)] = 0.95
+    tau_max: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Largest simultaneous output of distributed generation per installed capacity."""
+    typical_case: str = ""
+    """Case that is the typical hour (2025); by default the transition-season case with the most sun."""
+    ledger_source: str | None = None
+    """CSV of what is connected, registered and stored below each transformer; columns: docs/dlt2041.md."""
+    distributed: tuple[str, ...] | None = None
+    """Ids of the plants that count as distributed; by default by the edition's scope."""
+    henan: bool | None = None
+    """Henan's 80 % rule; by default where the study lies in Henan."""
+    overrides: tuple[RuleFigureEntry, ...] = ()
+
+
 class NetworkEntry(Closed):
     kind: Literal["reference", "osm", "tables"]
     """reference: built on the named stations; osm: from OSM lines and stations; tables: the user's CSV folder."""
@@ -478,6 +508,9 @@ class NetworkEntry(Closed):
     standards: str | None = None
     """Folder of own standard tables (conductors.csv, unit_costs.csv, study_limits.csv, ...): a row with the key of
     one of the program's replaces it, other rows are added."""
+    rule_book: Literal["dlt2041-2025", "dlt2041-2019"] = "dlt2041-2025"
+    """Edition of DL/T 2041 by which stations are graded."""
+    rule_book_options: RuleBookEntry = RuleBookEntry()
 
 
 class CaseEntry(Closed):

@@ -339,6 +339,12 @@ def compute_verdicts(results: Results) -> object:
     return connect.compute_verdicts(results)
 
 
+def compute_grades(results: Results) -> object:
+    from study.hosting_grades import compute_grades as grades_of
+
+    return grades_of(results)
+
+
 def compute_year(results: Results) -> object:
     from study.year import compute_year as year_of
 
@@ -385,7 +391,7 @@ def _network_config(study: Study) -> object:
     network = study.file.network
     return [
         study.file.study.seed,
-        network.model_dump(mode="json"),
+        network.model_dump(mode="json", exclude={"rule_book", "rule_book_options"}),
         _folder_digest(study, network.folder),
         _folder_digest(study, network.standards),
     ]
@@ -393,6 +399,11 @@ def _network_config(study: Study) -> object:
 
 def _cases_config(study: Study) -> object:
     return [_slice("cases")(study), _folder_digest(study, study.file.network.standards)]
+
+
+def _rule_book_config(study: Study) -> object:
+    chosen = study.file.network.model_dump(mode="json", include={"rule_book", "rule_book_options"})
+    return [chosen, study.file.land.province, _cases_config(study)]
 
 
 def _folder_digest(study: Study, folder: str | None) -> str:
@@ -477,6 +488,10 @@ STAGES: tuple[Stage, ...] = (
     Stage("verdicts", "接纳结论", "verdicts",
           ("sites", "connections", "hosting", "upgrades", "scores"), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_verdicts)),
+    Stage("grades", "承载力等级", "grades by the rule book",
+          ("region_facts", "sites", "network", "load_flow", "connections", "verdicts"), (*_GRID, "siting"),
+          _rule_book_config, _named(lambda f: [f.network.rule_book_options.ledger_source]),
+          _by_own_standards(compute_grades)),
     Stage("year", "全年潮流", "year of hours", ("network", "demand", "sites", "yields", "connections", "verdicts"),
           (*_GRID, "siting"), _cases_config, _no_sources, _by_own_standards(compute_year)),
 )  # fmt: skip

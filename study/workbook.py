@@ -80,7 +80,7 @@ class Sheet:
     @classmethod
     def of(cls, name: str, table: pd.DataFrame, contract: Table, frozen_columns: int = 1) -> Sheet:
         """A sheet whose units come from the table's contract."""
-        units = {column: promise.unit for column, promise in (*contract.columns.items(), *contract.optional.items())}
+        units = {column: promise.unit for column, promise in contract.every_column.items()}
         return cls(name, table, contract.name, units, frozen_columns)
 
     @classmethod

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from grid.contracts import Assumption
+from grid.contracts import GRADE_COLUMNS, Assumption
 from grid.rulebook.area_tables import AreaSettings, NetworkTables, tables_from_areas
-from grid.rulebook.areas import SolvedNetwork
+from grid.rulebook.areas import SolvedNetwork, feeders
 from grid.rulebook.assess import RuleAssessment, RuleOptions, RuleTables, assess
 from grid.rulebook.book import RULE_2019, RULE_2025, EditionName, edition_named
 from grid.rulebook.distributed import Distributed, distributed_by_list, distributed_by_scope
@@ -30,13 +30,7 @@ BUS_GRADES = Table(
     "Grade of the transformers that feed each bus; buses that no graded transformer feeds have none.",
     {
         "bus_id": column(str, "", "bus", unique=True),
-        "grade": column(str, "", "grade of the equipment; empty: not graded", isin=("green", "yellow", "red", "")),
-        "grade_equipment": column(str, "", "transformers that new generation at the bus pushes back through"),
-        "grade_reason_zh": column(str, "", "why this grade"),
-        "grade_reason_en": column(str, "", "why this grade"),
-        "grade_formula": column(str, "", "formulas with the numbers filled in"),
-        "grade_clause": column(str, "", "edition and clauses"),
-        "grade_confidence": column(str, "", "weakest of the rules used; empty: none", isin=("A", "B", "C", "")),
+        **GRADE_COLUMNS,
     },
 )
 
@@ -71,11 +65,15 @@ class GradeSettings:
     """Ids of the plants that count; None: by the scope of the edition."""
     county_of_station: Mapping[str, str] = field(default_factory=dict)
     counties: tuple[County, ...] = ()
+    station_names: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Station -> Chinese and English name, by which its transformers are then called."""
     typical_case: str = ""
     """Case of the typical hour (2025); empty: of those that may be, the one with the largest distributed output,
     then with the least load."""
     ledger: pd.DataFrame | None = None
     ledger_file: str = "ledger"
+    registered_mw: Mapping[str, float] = field(default_factory=dict)
+    """Bus -> further capacity registered there [MW], beside what the ledger says (2025)."""
     henan: bool = False
     """Also apply Henan's 80 % rule to every transformer."""
 
@@ -116,6 +114,7 @@ def grade_network(states: Sequence[SolvedState], settings: GradeSettings | None 
     else:
         chosen, case_of, told = _typical_hour(states, by_case, found, settings)
     tables = _with_checks(chosen, states)
+    tables = _with_names(tables, chosen.station, settings.station_names)
     if settings.edition == RULE_2025:
         tables = replace(tables, counties=_county_table(tables.equipment, settings.counties))
     assessment = assess(settings.edition, tables, settings.options, file=settings.ledger_file)
@@ -142,11 +141,35 @@ def _distributed(network: SolvedNetwork, settings: GradeSettings) -> Distributed
 def _tables(network: SolvedNetwork, found: Distributed, settings: GradeSettings) -> NetworkTables:
     counties = settings.county_of_station if settings.edition == RULE_2025 else {}
     made = tables_from_areas(network, settings.edition, found.plant_ids, settings.areas, counties)
-    if settings.ledger is None:
-        return made
-    return replace(
-        made, tables=with_ledger(made.tables, settings.edition, settings.ledger, file=settings.ledger_file)
-    )  # fmt: skip
+    tables = made.tables
+    if settings.ledger is not None:
+        tables = with_ledger(tables, settings.edition, settings.ledger, file=settings.ledger_file)
+    return replace(made, tables=_with_registered(tables, network, settings.registered_mw))
+
+
+def _with_registered(tables: RuleTables, network: SolvedNetwork, registered_mw: Mapping[str, float]) -> RuleTables:
+    if "registered_mw" not in tables.equipment or not registered_mw:
+        return tables
+    more = dict.fromkeys(tables.equipment["equipment_id"].astype(str), 0.0)
+    for bus, mw in registered_mw.items():
+        for group in feeders(network, bus):
+            if group.equipment_id in more:
+                more[group.equipment_id] += mw
+    now = tables.equipment["registered_mw"].astype(float) + list(more.values())
+    return replace(tables, equipment=tables.equipment.assign(registered_mw=now))
+
+
+def _with_names(tables: RuleTables, station: Mapping[str, str], names: Mapping[str, tuple[str, str]]) -> RuleTables:
+    """Rows called after their stations; a name that the ledger gives stands."""
+    equipment = tables.equipment
+    if not names or equipment.empty:
+        return tables
+    columns = {}
+    for k, name in enumerate(("name_zh", "name_en")):
+        own = equipment[name] if name in equipment else [""] * len(equipment)
+        known = [names.get(station[str(item)], ("", ""))[k] for item in equipment["equipment_id"]]
+        columns[name] = [given or stated for given, stated in zip(own, known, strict=True)]
+    return replace(tables, equipment=equipment.assign(**columns))
 
 
 def _with_checks(chosen: NetworkTables, states: Sequence[SolvedState]) -> RuleTables:

@@ -52,6 +52,16 @@ def test_the_ledger_raises_the_row_and_what_is_above_it() -> None:
     assert found["registered_mw"]["U/220/110"] == 5.0
 
 
+def test_rows_are_called_after_their_stations() -> None:
+    found = rows(graded(station_names={"U": ("郊区", "Jiaoqu")}))
+    assert found["name_zh"].tolist() == ["", "郊区", ""]
+
+
+def test_registered_at_a_bus_counts_all_the_way_up() -> None:
+    found = rows(graded(registered_mw={"4": 7.0, "5": 2.0}))
+    assert found["registered_mw"].to_dict() == {"A/110/10": 7.0, "U/220/110": 9.0, "W/110/35/10": 0.0}
+
+
 def test_a_superior_with_less_than_its_parts_is_refused() -> None:
     book = ledger(equipment_id=["A/110/10", "U/220/110"], registered_mw=["40", "30"])
     with pytest.raises(InputError) as error:

@@ -36,7 +36,7 @@ def bozhou() -> Study:
 
 def test_a_changed_weight_changes_scores_and_verdicts_only(bozhou: Study, tmp_path: Path) -> None:
     changed = difference(bozhou, {"criteria.0.weight": 0.5, "criteria.1.weight": 0.2}, tmp_path)
-    assert changed == {"scores", "stability", "verdicts", "year"}
+    assert changed == {"scores", "stability", "verdicts", "grades", "year"}
 
 
 def test_a_changed_setback_changes_land_and_what_stands_on_it(bozhou: Study, tmp_path: Path) -> None:
@@ -64,6 +64,8 @@ CHANGES: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"criteria.0.worst": 0.5}, {"scores", "stability"}, {"sites", "yields", "network", "hosting"}),
     ({"cases.0.load_share": 0.9}, {"load_flow", "hosting", "verdicts"}, {"network", "sites", "yields", "scores"}),
     ({"network.stations.0.vn_kv": 1000}, {"network", "load_flow", "hosting"}, {"region", "land", "sites", "yields"}),
+    ({"network.rule_book": "dlt2041-2019"}, {"grades"}, {s.name for s in STAGES} - {"grades"}),
+    ({"network.rule_book_options.tau_max": 0.8}, {"grades"}, {s.name for s in STAGES} - {"grades"}),
     ({"sources.counties.datum": "bd09"}, {"region", "ground", "land", "sites"}, {"weather", "demand"}),
     ({"sources.counties.licence": "x", "sources.counties.title_en": "x"}, set(), {s.name for s in STAGES}),
     ({"targets.0.target_mw": 500}, set(), {s.name for s in STAGES}),

@@ -22,6 +22,7 @@ from study.new import new_study
 TABLES = (
     "substations.csv", "targets.csv", "upgrades.csv", "land/states.csv", "land/waterfall.csv", "loadflow/cases.csv",
     "loadflow/buses.csv", "loadflow/branches.csv", "loadflow/n_1.csv", "loadflow/hosting.csv",
+    "loadflow/grades.csv", "loadflow/counties.csv", "loadflow/grades_verification.csv",
     "cost/waterfall.csv", "cost/by_technology.csv", "cost/co2_avoided.csv",
     "scores/criteria.csv", "scores/scores.csv", "scores/rank_stability.csv", "scores/weight_changes.csv",
     "scores/sensitivity.csv",
@@ -84,6 +85,24 @@ def test_land_is_not_counted_twice_and_nothing_is_lost(first: Path) -> None:
     assert ground["owned_km2"].sum() <= ground["region_km2"].iloc[0]
 
 
+def test_every_station_has_a_grade_that_opens_into_its_formula(first: Path) -> None:
+    run = latest(first)
+    substations = pd.read_csv(run / "substations.csv", keep_default_na=False)
+    grades = pd.read_csv(run / "loadflow" / "grades.csv").set_index("equipment_id")
+    graded = substations[substations["grade"] != ""]
+    assert {110.0, 10.0} & set(graded["vn_kv"])
+    assert set(graded["grade"]) | set(graded["grade_after"]) <= {"green", "yellow", "red"}
+    for row in graded.to_dict("records"):
+        assert row["grade"] == grades["grade"][row["grade_equipment"]]
+        assert "S_d = (P − P_G + β·S·cosθ + P_ESS)/τ_max + ΔP_ESS = " in row["grade_formula"]
+        assert row["grade_clause"].startswith("dlt2041-2025: 6.3")
+    book = pd.read_excel(run / "projects.xlsx", sheet_name="substations", header=0, skiprows=[1])
+    assert set(book["grade"].dropna()) <= {"绿色", "黄色", "红色"}
+    assert book["grade"].notna().sum() == len(graded)
+    told = {a["id"] for a in json.loads((run / "manifest.json").read_text("utf-8"))["assumptions"]}
+    assert {"rulebook/new_storage", "rulebook/typical_hour", "rulebook/distributed"} <= told
+
+
 def test_every_case_and_outage_has_a_status(first: Path) -> None:
     cases = pd.read_csv(latest(first) / "loadflow" / "cases.csv")
     assert set(cases["status"]) <= {"solved", "split", "diverged"}
@@ -120,7 +139,13 @@ def test_a_changed_weight_recomputes_only_scores_and_verdicts(study_path: Path, 
     before = latest(first)
     fengguang("run", with_changed_weights(study_path, tmp_path), "--root", first)
     manifest = read_manifest(latest(first))
-    assert {s.name for s in manifest.stages if not s.from_cache} == {"scores", "stability", "verdicts", "year"}
+    assert {s.name for s in manifest.stages if not s.from_cache} == {
+        "scores",
+        "stability",
+        "verdicts",
+        "grades",
+        "year",
+    }
     assert latest(first) != before
     assert verify_run(before) == []
 
