@@ -96,7 +96,7 @@ def test_every_station_has_a_grade_that_opens_into_its_formula(first: Path) -> N
         assert row["grade"] == grades["grade"][row["grade_equipment"]]
         assert "S_d = (P − P_G + β·S·cosθ + P_ESS)/τ_max + ΔP_ESS = " in row["grade_formula"]
         assert row["grade_clause"].startswith("dlt2041-2025: 6.3")
-    book = pd.read_excel(run / "projects.xlsx", sheet_name="substations", header=0, skiprows=[1])
+    book = pd.read_excel(run / "projects.xlsx", sheet_name="substations", header=0, skiprows=[1, 2])
     assert set(book["grade"].dropna()) <= {"绿色", "黄色", "红色"}
     assert book["grade"].notna().sum() == len(graded)
     told = {a["id"] for a in json.loads((run / "manifest.json").read_text("utf-8"))["assumptions"]}
