@@ -175,6 +175,45 @@ class BatchSolver:
 
         yield from self._all(block, starts, len(branches), progress)
 
+    def first_order(self, change: Complexes, branches: Ints) -> Iterator[tuple[int, Floats, Floats]]:
+        """First-order answer of the states after single outages to one change of injections.
+
+        Parameters
+        ----------
+        change : array, shape (members,)
+            Added injection of each node of the part [pu].
+        branches : array
+            Rows of the branch table that are lost, one a state; -1: none.
+
+        Yields
+        ------
+        tuple
+            First state of the block; change of the angles [rad] and of the magnitudes [pu] of the part's nodes, shape
+            (members, states). Slopes are those of the base state with the branch taken out.
+        """
+        from grid.batch_kernels import correct_for_outage
+
+        cut, places = self._cut_sides(), self._places
+        angle, magnitude = places.angle >= 0, places.magnitude >= 0
+        for first in range(0, len(branches), STATES):
+            block = branches[first : first + STATES]
+            lost = Lost.of(self, block, cut)
+            b = np.zeros((len(self.members) + int((~self.held).sum()), len(block)))
+            b[places.row_p] = change.real[:, None]
+            b[places.row_q[magnitude]] = change.imag[magnitude][:, None]
+            self.factor.solve(b)
+            correct_for_outage(b, lost.z, lost.inner, lost.row, len(block))
+            turned, grown = np.zeros((2, len(self.members), len(block)))
+            turned[angle], grown[magnitude] = b[places.angle[angle]], b[places.magnitude[magnitude]]
+            yield first, turned, grown
+
+    def reference_after(self, branch: int) -> int:
+        """Node of the part (its number there) that holds the angle after an outage; -1 for none lost: as before."""
+        if branch < 0 or not self.reference_lost(branch):
+            return self.reference
+        side = self._cut_sides()[int(branch)]
+        return int(side[int(np.argmax(self._load_and_plants[1][side]))])
+
     def reference_lost(self, branch: int) -> bool:
         """Whether the loss of a bridge cuts the reference off from the larger part of the load; then the largest
         plant of that part takes over, as dispatchers would have it, and the reference's side is the lost one."""
@@ -277,8 +316,7 @@ class BatchSolver:
         extra[self.members] = injected - self.injected
         arrays = _with_extra(self.arrays, extra)
         if lost is not None and self.reference_lost(lost.branch[s]):
-            side = lost.dead[s]
-            node = self.members[side[int(np.argmax(self._load_and_plants[1][side]))]]
+            node = self.members[self.reference_after(int(lost.branch[s]))]
             at_node = self.arrays.node[self.arrays.generator_bus] == node
             bus = self.arrays.generator_bus[self.arrays.holds & at_node][:1]
             arrays = replace(arrays, reference=bus)

@@ -47,7 +47,7 @@ class Lost:
                 dead[s] = gone
                 inside = set(gone.tolist())
                 sees[0, s], sees[1, s] = float(f[s] not in inside), float(t[s] not in inside)
-        outside = (f < 0) | (t < 0) | ~a.live[branch]
+        outside = (f < 0) | (t < 0) | ~a.live[branch] | (branch < 0)
         f, t = np.where(outside, -1, f), np.where(outside, -1, t)
         y = np.ascontiguousarray(np.stack([ports[0].real, ports[0].imag, ports[1].real, ports[1].imag,
                                            ports[2].real, ports[2].imag, ports[3].real, ports[3].imag]))  # fmt: skip
