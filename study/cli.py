@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from typing import Annotated
 import typer
 
 from study import cli_explain, cli_fetch, cli_hindcast, cli_loadflow, cli_report, cli_rules
+from study.cli_progress import run_progress, steps
 
 app = typer.Typer(
     name="fengguang",
@@ -27,7 +27,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-StudyArgument = Annotated[str, typer.Argument(help="Path of a study file, or the name of a built-in study.")]
+
+def study_names(begun: str) -> list[str]:
+    """Names that a study argument may be completed to: built-in studies and those below ``studies/``."""
+    from study.study_file import known_studies
+
+    return [name for name in known_studies() if name.startswith(begun)]
+
+
+StudyArgument = Annotated[
+    str, typer.Argument(help="Path of a study file, or the name of a built-in study.", autocompletion=study_names)
+]
 RunArgument = Annotated[Path, typer.Argument(help="Run folder, e.g. data/processed/bozhou/latest.")]
 RootOption = Annotated[
     Path | None, typer.Option("--root", help="Folder that holds data/processed; the program's own by default.")
@@ -42,7 +52,7 @@ def main() -> None:
     """Entry point: every way a command can end has its exit code."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: threads of BLAS only get in the way
     try:
-        app()
+        app(prog_name="fengguang")
     except KeyboardInterrupt:
         typer.echo("stopped; finished stages are kept, run again to go on", err=True)
         raise SystemExit(_Exit.FAILED) from None
@@ -51,8 +61,11 @@ def main() -> None:
 @app.command()
 def demo(root: RootOption = None) -> None:
     """Run the built-in study of Bozhou and say what to open."""
-    _run("bozhou", None, root, dry_run=False)
-    typer.echo("\nNext: fengguang new my-city --generated; fengguang run studies/my-city.toml")
+    finished = _run("bozhou", None, root, dry_run=False)
+    if finished is not None:
+        from study.summary import next_steps
+
+        typer.echo(f"\n{next_steps(finished)}")
 
 
 @app.command()
@@ -183,9 +196,10 @@ def _one_of(value: str | None, allowed: tuple[str, ...], option: str) -> None:
         raise typer.BadParameter(f"'{value}' is none of {', '.join(allowed)}", param_hint=option)
 
 
-def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool) -> None:
-    with _reported(), _progress() as progress:
-        from study.run import STAGE_NAMES, checked, open_results, run_study
+def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool):  # type: ignore[no-untyped-def]
+    """Run a study and print its summary; returns the run, None after a dry run."""
+    with _reported():
+        from study.run import STAGE_NAMES, processed_folder, run_study
         from study.study_file import find_study, nearest, read_study
 
         if until is not None and until not in STAGE_NAMES:
@@ -193,13 +207,35 @@ def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool) -> N
             raise typer.BadParameter(f"there is no stage '{until}'. {hint}", param_hint="--until")
         read = read_study(find_study(name))
         if dry_run:
-            checked(read, root=root)
-            results = open_results(read, root=root)
-            for stage in STAGE_NAMES:
-                typer.echo(f"{stage:12s} {'cached' if results.is_cached(stage) else 'would run'}")
-            return
-        finished = run_study(read, until=until, root=root, progress=progress)
+            _dry_run(read, until, root)
+            return None
+        from study.forecast import expected_seconds
+        from study.stages import STAGES
+
+        expected = expected_seconds(read, processed_folder(root) / read.file.study.name)
+        with run_progress(expected, {stage.name: stage.label_en for stage in STAGES}) as progress:
+            finished = run_study(read, until=until, root=root, progress=progress.show, announce=progress.announce)
     _print_result(finished)
+    return finished
+
+
+def _dry_run(read, until: str | None, root: Path | None) -> None:  # type: ignore[no-untyped-def]
+    """Which stages would run and what each is expected to take, then time, memory and disk of an empty cache."""
+    from study.forecast import duration, expected_seconds, forecast
+    from study.run import STAGE_NAMES, checked, open_results, processed_folder
+
+    checked(read, root=root)
+    results = open_results(read, root=root)
+    expected = expected_seconds(read, processed_folder(root) / read.file.study.name)
+    left = 0.0
+    for stage in STAGE_NAMES[: STAGE_NAMES.index(until) + 1] if until else STAGE_NAMES:
+        if results.is_cached(stage):
+            typer.echo(f"{stage:18s}cached")
+            continue
+        seconds = expected.get(stage, 1.0)
+        left += seconds
+        typer.echo(f"{stage:18s}would run, about {duration(seconds)}")
+    typer.echo(f"\nthis run: about {duration(left)}; from an empty cache: {forecast(read).in_words()}")
 
 
 def _print_result(finished) -> None:  # type: ignore[no-untyped-def]
@@ -243,26 +279,7 @@ def _print_findings(findings) -> None:  # type: ignore[no-untyped-def]
     typer.echo(f"{errors} error(s), {len(findings) - errors} warning(s) and note(s)", err=True)
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A progress line on a terminal; nothing at all elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda label, share: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:28s}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        tasks: dict[str, int] = {}
-
-        def show(label: str, share: float) -> None:
-            if label not in tasks:
-                tasks[label] = bars.add_task(label, total=1.0)
-            bars.update(tasks[label], completed=share)  # type: ignore[arg-type]
-
-        yield show
-
+_progress = steps
 
 cli_explain.register(app)
 cli_fetch.register(app)

@@ -6,6 +6,7 @@ a machine like that. Only outlines of districts, sizes of files and the study fi
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from study.study_file import Study, resolve_path
 
 COEFFICIENTS_FILE = Path(__file__).resolve().parent / "forecast.toml"
 _EARTH_KM_PER_DEGREE = 111.195
+_RUNS_LOOKED_AT = 8
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,19 @@ class Forecast:
     by_stage: tuple[StageForecast, ...]
     not_measured: tuple[str, ...] = ()
     """Stages whose time is not in ``seconds``, because nobody has measured it yet."""
+    disk_mb: float = math.nan
+    """Run folder and cache of one run."""
 
     def in_words(self) -> str:
         """One paragraph for people: total, memory, and the stages that take most of it."""
         longest = sorted(self.by_stage, key=lambda s: -s.seconds)[:3]
-        where = ", ".join(f"{s.stage} {_duration(s.seconds)}" for s in longest)
+        where = ", ".join(f"{s.stage} {duration(s.seconds)}" for s in longest)
         beyond = f"; not counted, because not measured: {', '.join(self.not_measured)}" if self.not_measured else ""
+        disk = f", {_memory(self.disk_mb).replace(' memory', ' space')} on disk" if math.isfinite(self.disk_mb) else ""
+        cost = f"about {duration(self.seconds)} and {_memory(self.memory_mb)}{disk}"
         return (
-            f"about {_duration(self.seconds)} and {_memory(self.memory_mb)} for {self.cells / 1e6:.3g} million cells "
-            f"(longest: {where}); stages in the cache take no time; a rough figure, measured on another machine{beyond}"
+            f"{cost} for {self.cells / 1e6:.3g} million cells (longest: {where}); stages in the cache take no time; "
+            f"a rough figure, measured on another machine{beyond}"
         )
 
 
@@ -81,7 +87,30 @@ def forecast(study: Study) -> Forecast:
         memory_mb=_sum(table["memory_mb"], drivers),
         by_stage=by_stage,
         not_measured=tuple(stage.name for stage in STAGES if stage.name not in table["stages"]),
+        disk_mb=_sum(table["disk_mb"], drivers),
     )
+
+
+def expected_seconds(study: Study, home: Path | None = None) -> dict[str, float]:
+    """Seconds that each stage is expected to take.
+
+    What a stage took in the last run below ``home`` that computed it, on this machine; else the forecast; 1 s for a
+    stage that nobody has measured.
+    """
+    seconds = {s.stage: s.seconds if math.isfinite(s.seconds) else 1.0 for s in forecast(study).by_stage}
+    return seconds | (_seen_seconds(home) if home is not None else {})
+
+
+def _seen_seconds(home: Path) -> dict[str, float]:
+    """Seconds of the stages in the manifests of earlier runs, the latest that computed a stage counts."""
+    seen: dict[str, float] = {}
+    for path in sorted(home.glob("[0-9]*/manifest.json"))[-_RUNS_LOOKED_AT:]:
+        try:
+            stages = json.loads(path.read_text("utf-8"))["stages"]
+            seen |= {str(s["name"]): float(s["seconds"]) for s in stages if not s["from_cache"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # a folder under change tells nothing
+    return seen
 
 
 def extent(study: Study, bounding_share: float) -> Extent:
@@ -164,7 +193,8 @@ def _sum(terms: Mapping[str, float], drivers: Mapping[str, float]) -> float:
     return sum(coefficient * drivers[name] for name, coefficient in terms.items())
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words, without false precision."""
     if not math.isfinite(seconds):
         return "an unknown time"
     if seconds < 90:

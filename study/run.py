@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
@@ -34,6 +34,7 @@ from study.manifest import (
 )
 from study.network_layers import NetworkLayers
 from study.pipeline import Progress, Results, no_progress
+from study.progress import OUTPUTS
 from study.projects import project_list
 from study.stages import STAGES
 from study.study_file import PROGRAM_ROOT, Study
@@ -78,12 +79,26 @@ def open_results(study: Study, *, root: Path | None = None, progress: Progress =
     return Results(study, STAGES, Cache(processed_folder(root) / study.file.study.name / ".cache"), progress)
 
 
+Announce = Callable[[Sequence[str], int], None]
+"""Takes the names of the steps that a run will compute, and how many stages the cache has."""
+
+
+def nobody_asked(steps: Sequence[str], cached: int) -> None:
+    """An announcement that nobody reads."""
+
+
 def run_study(
-    study: Study, *, until: str | None = None, root: Path | None = None, progress: Progress = no_progress
+    study: Study,
+    *,
+    until: str | None = None,
+    root: Path | None = None,
+    progress: Progress = no_progress,
+    announce: Announce = nobody_asked,
 ) -> Run:
     """Check the inputs, run all stages (or up to ``until``), write the run folder.
 
-    Earlier runs are never touched. The new folder appears whole, then ``latest`` moves.
+    Earlier runs are never touched. The new folder appears whole, then ``latest`` moves. ``announce`` is called once,
+    after the check, with what is to be computed.
 
     Raises
     ------
@@ -94,10 +109,13 @@ def run_study(
     findings = checked(study, root=root)
     results = open_results(study, root=root, progress=progress)
     names = STAGE_NAMES[: STAGE_NAMES.index(until) + 1] if until else STAGE_NAMES
+    whole = not until or until == STAGE_NAMES[-1]
+    missing = [name for name in names if not results.is_cached(name)]
+    announce([*missing, *([OUTPUTS] if whole else [])], len(names) - len(missing))
     for name in names:
         results.ensure(name)
     run_id = f"{started:%Y%m%dT%H%M%S}-{digest([results.key(n) for n in names])[:8]}"
-    if until and until != STAGE_NAMES[-1]:
+    if not whole:
         return Run(study.file.study.name, run_id, None, results)
     folder = _write_run(study, results, findings, run_id, started)
     results.cache.prune()
@@ -138,7 +156,7 @@ def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_
     partial, final = home / f".{run_id}.partial", home / run_id
     partial.mkdir()
     try:
-        results.progress("outputs", 0.0)
+        results.progress(OUTPUTS, 0.0)
         write_outputs(study, results, partial, run_id)
         manifest = _manifest(study, results, findings, run_id, started, partial)
         # the reports are drawn from the folder as it stands, and then belong to it
@@ -150,7 +168,7 @@ def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_
         shutil.rmtree(partial, ignore_errors=True)
         raise
     _point_latest(home, run_id)
-    results.progress("outputs", 1.0)
+    results.progress(OUTPUTS, 1.0)
     return final
 
 

@@ -57,21 +57,25 @@ def find_study(name_or_path: str) -> Path:
         return BUILTIN_STUDIES / f"{name_or_path}.toml"
     elif (Path.cwd() / "studies" / f"{name_or_path}.toml").is_file():
         return (Path.cwd() / "studies" / f"{name_or_path}.toml").resolve()
-    known = ", ".join(sorted(p.stem for p in BUILTIN_STUDIES.glob("*.toml")))
-    raise InputError(
-        [
-            Finding(
-                "error",
-                "study.not_found",
-                path.name,
-                "",
-                "",
-                name_or_path,
-                "there is no such study file.",
-                f"Give the path of a .toml file, or one of the built-in studies: {known}.",
-            )
-        ]
-    )
+    remedy = _known_studies(path)
+    message = "there is no such study file."
+    raise InputError([Finding("error", "study.not_found", path.name, "", "", name_or_path, message, remedy)])
+
+
+def _known_studies(path: Path) -> str:
+    """What could be meant by a study that is not there: the nearest name, then all names."""
+    told = [
+        nearest(path.stem, known_studies()),
+        f"Known here: {', '.join(known_studies())}.",
+        "Or give the path of a .toml file; 'fengguang new NAME --generated' writes one.",
+    ]
+    return " ".join(text for text in told if text)
+
+
+def known_studies() -> list[str]:
+    """Names of the built-in studies, then of those in the folder ``studies`` of the working folder."""
+    folders = (BUILTIN_STUDIES, Path.cwd() / "studies")
+    return [p.stem for folder in folders for p in sorted(folder.glob("*.toml"))]
 
 
 def read_study(path: Path) -> Study:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,20 @@ def summary(run: Run) -> str:
     lines += _year_lines(run.results.get("year"))
     lines += [f"  alarm  {finding.message} {finding.remedy}" for finding in _yield_alarms(run)]
     return "\n".join(lines)
+
+
+def next_steps(run: Run) -> str:
+    """What to open and what to try next, Chinese then English; the sentences are in ``next_steps.csv``."""
+    assert run.folder is not None
+    places = {
+        "map": _shown(run.folder / "site_map.html"),
+        "list": _shown(run.folder / "projects.xlsx"),
+        "run": _shown(run.folder.parent / "latest"),
+    }
+    with Path(__file__).with_name("next_steps.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    told = [[f"  {row[language].format(**places)}" for row in rows] for language in ("zh", "en")]
+    return "\n".join(["接下来：", *told[0], "", "Next:", *told[1]])
 
 
 def _yield_alarms(run: Run) -> list[Finding]:
