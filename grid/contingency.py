@@ -19,11 +19,16 @@ from grid.engine import Engine, Solution
 from grid.limits import LimitSettings, nominal_limits, row_values, rows_of
 
 Progress = Callable[[str, float], None]
+Watch = Callable[[str, Solution], None]
 LOST_LOAD_ROOM_MW = 1e-6
 
 
 def n_1_analysis(
-    engine: Engine, base: Solution, settings: LimitSettings, progress: Progress | None = None
+    engine: Engine,
+    base: Solution,
+    settings: LimitSettings,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> pd.DataFrame:
     """Table :data:`grid.contracts.OUTAGES` of one case, lines then transformers in table order.
 
@@ -37,6 +42,8 @@ def n_1_analysis(
         Limits after an outage.
     progress
         Called about every fifty outages.
+    watch
+        Called with every outage and the state after it.
     """
     limits = outage_limits(engine, base, settings)
     records = []
@@ -44,6 +51,8 @@ def n_1_analysis(
     for k, element in enumerate(elements):
         state = engine.solve(outage=element, start=base.voltage)
         records.append((engine.case.id, element, *_judge(engine, state, k, limits)))
+        if watch:
+            watch(element, state)
         if progress and (k + 1) % 50 == 0:
             progress(f"N-1 {engine.case.id}", (k + 1) / len(elements))
     if not records:

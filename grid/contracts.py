@@ -308,6 +308,19 @@ OUTAGES = Table(
     },
 )
 
+BRANCH_N_1 = Table(
+    "branch_n_1",
+    "Highest loading of each line circuit and transformer unit over all single outages of a case.",
+    {
+        "case": column(str, "", "case id"),
+        "element": column(str, "", "line_id or transformer_id"),
+        "kind": column(str, "", "line or transformer", isin=("line", "transformer")),
+        "loading_max_percent": column(float, "%", "highest over the outages that have a solution", nullable=True),
+        "outage": column(str, "", "outage under which it is highest; empty where none has a solution"),
+        "outages_over": column(int, "", "outages under which it exceeds 100 %", ge=0),
+    },
+)
+
 
 @dataclass(frozen=True)
 class LoadFlowResult:
@@ -317,6 +330,7 @@ class LoadFlowResult:
     bus_state: pd.DataFrame
     branch_state: pd.DataFrame
     outages: pd.DataFrame
+    branch_n_1: pd.DataFrame = field(default_factory=BRANCH_N_1.empty)
 
 
 LIMIT_KINDS = (

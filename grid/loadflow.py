@@ -17,6 +17,7 @@ import pandas as pd
 from grid.admittance import Complexes
 from grid.contingency import extremes, n_1_analysis, outage_limits, state_values
 from grid.contracts import (
+    BRANCH_N_1,
     BRANCH_STATE,
     BUS_STATE,
     LOAD_FLOW,
@@ -28,6 +29,7 @@ from grid.contracts import (
 )
 from grid.engine import Engine, Solution
 from grid.limits import LimitSettings
+from grid.worst_loading import WorstLoading
 from layers.tables import Table
 
 Progress = Callable[[str, float], None]
@@ -59,11 +61,11 @@ def run_load_flow(
 
     Returns
     -------
-    Tables ``load_flow``, ``bus_state``, ``branch_state``, ``outages`` by their contracts, cases in the given order;
-    NaN where a bus or branch is cut off or the case diverged. A diverged case has no N-1 rows.
+    Tables ``load_flow``, ``bus_state``, ``branch_state``, ``outages``, ``branch_n_1`` by their contracts, cases in the
+    given order; NaN where a bus or branch is cut off or the case diverged. A diverged case has no N-1 rows.
     """
     settings = settings or LimitSettings.standard()
-    summaries, buses, branches, outages = [], [], [], []
+    summaries, buses, branches, outages, worst = [], [], [], [], []
     for i, case in enumerate(cases):
         engine = Engine(network, case)
         base = solve_case(engine)
@@ -72,8 +74,10 @@ def run_load_flow(
         table = OUTAGES.empty()
         if n_1 and base.status is not Status.DIVERGED:
             part = _part_of(progress, i, len(cases))
-            table = n_1_analysis(engine, base, settings, part)
+            loadings = WorstLoading(engine.model)
+            table = n_1_analysis(engine, base, settings, part, loadings.see)
             outages.append(table)
+            worst.append(loadings.table(case.id))
         summaries.append(_summary(engine, base, table, settings))
         if progress:
             progress(f"load flow {case.id}", (i + 1) / len(cases))
@@ -82,6 +86,7 @@ def run_load_flow(
         bus_state=BUS_STATE.validate(_stack(buses, BUS_STATE)),
         branch_state=BRANCH_STATE.validate(_stack(branches, BRANCH_STATE)),
         outages=OUTAGES.validate(_stack(outages, OUTAGES)),
+        branch_n_1=BRANCH_N_1.validate(_stack(worst, BRANCH_N_1)),
     )
 
 

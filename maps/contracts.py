@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from grid.contracts import VERDICTS_ALLOWED, Assumption, Case
@@ -83,6 +85,56 @@ TARGETS = Table(
 
 
 @dataclass(frozen=True)
+class SiteProfiles:
+    """Shape of the year and of the mean day, shared by the sites that follow one profile.
+
+    ``months`` has shape (profiles, 12), kWh per kW of AC capacity in each month; ``hours`` has shape (profiles, 24),
+    mean output as a share of AC capacity by hour of the day, labelled by its start, UTC+08:00. ``sites`` has columns
+    candidate_id, profile (row number) and capacity_mw (AC capacity times the site's own yield factor).
+    """
+
+    months: npt.NDArray[np.float64]
+    hours: npt.NDArray[np.float64]
+    sites: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class PictureClass:
+    """What one colour of a land picture stands for; ``rule`` is empty for eligible and unknown land."""
+
+    rule: str
+    name_zh: str
+    name_en: str
+    colour: str
+    km2: float
+
+
+@dataclass(frozen=True)
+class LandPicture:
+    """Land of one host type as a picture: eligible, unknown, and what excludes the rest.
+
+    ``png`` is in Web Mercator, transparent where there is no land of the host type; ``west`` to ``north`` are its
+    edges in degrees WGS-84. ``classes`` are those that occur.
+    """
+
+    host_type: str
+    png: bytes
+    west: float
+    south: float
+    east: float
+    north: float
+    classes: tuple[PictureClass, ...]
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """What lies under the sites, from the study's own layers. ``kind`` is water, built_up, road or rail; WGS-84."""
+
+    kind: str
+    shapes: gpd.GeoSeries
+
+
+@dataclass(frozen=True)
 class SiteMapInput:
     """Everything a site map shows.
 
@@ -93,6 +145,12 @@ class SiteMapInput:
     ``branch_state`` and ``load_flow`` follow the contracts of :mod:`grid`; ``targets``: :data:`TARGETS`;
     ``host_types``: columns host_type, label_zh, label_en, colour; ``land_states``: siting's STATES table;
     ``upgrades``: grid's UPGRADES table, whose words then stand for the ids of measures in stations' popups.
+
+    What follows may be absent, and its layer or chart is then left out: ``site_facts``: siting's SITE_ATTRIBUTES;
+    ``profiles``; ``land_pictures``; ``backdrops``; ``branch_n_1``: grid's BRANCH_N_1; ``measures``: measures of a plan
+    (measure_id, stage, kind, name_zh, name_en, element, station_id, cost_cny); ``ties``: planned tie lines
+    (candidate_id, station_id, vn_kv, length_km, geometry in WGS-84); ``stages``: stage of each site in a plan
+    (candidate_id, stage). ``list_file`` is where the project list lies, relative to the page.
     """
 
     study: str
@@ -112,3 +170,12 @@ class SiteMapInput:
     assumptions: tuple[Assumption, ...]
     language: str = "zh"
     upgrades: pd.DataFrame | None = None
+    site_facts: pd.DataFrame | None = None
+    profiles: SiteProfiles | None = None
+    land_pictures: tuple[LandPicture, ...] = ()
+    backdrops: tuple[Backdrop, ...] = ()
+    branch_n_1: pd.DataFrame | None = None
+    measures: pd.DataFrame | None = None
+    ties: gpd.GeoDataFrame | None = None
+    stages: pd.DataFrame | None = None
+    list_file: str = ""

@@ -19,7 +19,7 @@ Shapes = Sequence[BaseGeometry] | npt.NDArray[np.object_]
 Work = Callable[[npt.NDArray[np.object_]], npt.NDArray[np.object_]]
 
 
-def is_wgs84(frame: gpd.GeoDataFrame) -> bool:
+def is_wgs84(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> bool:
     """True when the frame says that its positions are longitude and latitude on WGS-84."""
     crs = frame.crs
     if crs is None:

@@ -19,12 +19,12 @@ from branca.element import Element, Figure
 from jinja2 import Environment
 
 from maps.bilingual import Text, both, label, safe, spoken
-from maps.vendor import leaflet_script, leaflet_style, text, vendored
+from maps.vendor import leaflet_script, leaflet_style, own_script, text, vendored
 
 _PAGE = Environment(autoescape=False).from_string(
     """<!DOCTYPE html>
-<html lang="{{ tag }}" data-lang="{{ language }}" data-view="host" data-title-zh="{{ title_zh }}" \
-data-title-en="{{ title_en }}">
+<html lang="{{ tag }}" data-lang="{{ language }}" data-view="host" data-stations="headroom" \
+data-title-zh="{{ title_zh }}" data-title-en="{{ title_en }}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{{ policy }}">
@@ -45,6 +45,9 @@ data-title-en="{{ title_en }}">
 {{ html }}
 {{ after }}
 <script type="application/json" id="fg-data">{{ payload }}</script>
+{%- for name, block in blocks %}
+<script type="application/octet-stream" id="{{ name }}">{{ block }}</script>
+{%- endfor %}
 {%- for script in scripts %}
 <script>{{ script }}</script>
 {%- endfor %}
@@ -75,6 +78,8 @@ class PageParts:
     side: str
     attribution: str
     payload: str
+    blocks: tuple[tuple[str, str], ...] = ()
+    """Packed data (:mod:`maps.packing`): id of a script element and its base64."""
     images_from: str = ""
     """Where base tiles come from; empty forbids every outside picture."""
 
@@ -94,7 +99,7 @@ class OfflinePage(Figure):
             child.render(**kwargs)
         parts = self.parts
         header = _VIEWPORT.sub("", self.header.render(**kwargs)).strip()
-        scripts = [leaflet_script(), text("site_map.js"), "\n" + self.script.render(**kwargs) + "\n"]
+        scripts = [leaflet_script(), own_script(), "\n" + self.script.render(**kwargs) + "\n"]
         title = parts.title.zh if parts.language == "zh" else parts.title.en
         return _PAGE.render(
             tag="zh-CN" if parts.language == "zh" else "en",
@@ -105,12 +110,13 @@ class OfflinePage(Figure):
             policy=_policy([*_INLINE_SCRIPT.findall(header), *scripts], parts.images_from),
             licences="\n".join(f"{p.package} {p.version}\n{p.licence_text().strip()}" for p in vendored()),
             leaflet_css=leaflet_style(),
-            own_css=text("site_map.css"),
+            own_css=text("map/page.css"),
             header=header,
             before=_before(parts),
             html=self.html.render(**kwargs).strip(),
             after=_after(parts),
             payload=parts.payload,
+            blocks=parts.blocks,
             scripts=scripts,
         )
 
@@ -147,8 +153,10 @@ def _before(parts: PageParts) -> str:
         f'<header id="fg-head">{parts.head}'
         f'<button type="button" id="fg-panel" aria-expanded="true" aria-controls="fg-side" '
         f"{spoken(label('ui.panel_aria'))}>{_both('ui.panel')}</button>"
+        f'<button type="button" id="fg-print" {spoken(label("ui.print_aria"))}>{_both("ui.print")}</button>'
         f'<button type="button" id="fg-language" {spoken(label("ui.language_aria"))}>{_both("ui.language")}</button>'
         f"</header>{parts.banner}<noscript>{_both('ui.noscript')}</noscript>"
+        f'<p id="fg-old-browser" role="alert" hidden>{_both("ui.old_browser")}</p>'
         '<main><div id="fg-stage">'
     )
 

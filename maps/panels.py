@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 
 from layers.contracts import Origin
-from maps.bilingual import Text, both, label, safe, spoken
+from maps.bilingual import Text, both, label, labels, safe, spoken
 from maps.contracts import SiteMapInput
-from maps.payload import rows, shown_hosts, voltages
+from maps.payload import quantities, rows, shown_hosts, stage_colours, voltages
+from maps.site_payload import plan_stages
 from maps.style import Grade, MapStyle
 from maps.vendor import vendored
 
@@ -82,19 +83,59 @@ def banner(data: SiteMapInput) -> str:
     return f'<div id="fg-banner" role="note">{"".join(f"<p>{part}</p>" for part in parts)}{advice}</div>'
 
 
-def layer_choices(data: SiteMapInput) -> str:
-    """Radio buttons for the colour of sites and for the operating case; the layer list is moved in by the script."""
-    views = _radios("fg-view", [("host", label("layers.by_host")), ("verdict", label("layers.by_verdict"))], "host")
+def layer_choices(data: SiteMapInput, style: MapStyle) -> str:
+    """What colours sites, lines and stations, and the land picture; the layer list is moved in by the script."""
+    views = [(view, label(f"layers.by_{view}")) for view in view_names(data, style)]
     cases = [(str(i), Text(case.label_zh, case.label_en)) for i, case in enumerate(data.cases)]
     if len(cases) > 1:
         cases.append(("worst", label("layers.worst")))
+    if data.branch_n_1 is not None and len(data.branch_n_1):
+        cases.append(("n_1", label("layers.n_1")))
     switch = _choice("layers.case", _radios("fg-case", cases, "0"), "two") if cases else ""
+    graded = [("headroom", label("layers.by_headroom")), ("grade", label("layers.by_grade"))]
+    stations = (
+        _choice("layers.stations_by", _radios("fg-stations", graded, "headroom"), "two") if has_grades(data) else ""
+    )
     return (
-        _choice("layers.colour", views, "two")
+        _choice("layers.colour", _radios("fg-view", views, "host"), "two")
         + switch
         + '<div id="fg-case-summary" aria-live="polite"></div>'
+        + stations
+        + _land_choice(data)
         + f'<fieldset id="fg-layers"><legend>{both(label("layers.shown"))}</legend></fieldset>'
     )
+
+
+def view_names(data: SiteMapInput, style: MapStyle) -> list[str]:
+    """What sites may be coloured by: always host type and verdict, quantities and stages where some site has them."""
+    found = [quantity["id"] for quantity in quantities(data, style)]
+    staged = data.stages is not None and bool(plan_stages(data))
+    return ["host", "verdict", *found, *(["stage"] if staged else [])]
+
+
+def has_grades(data: SiteMapInput) -> bool:
+    """True when some station has a grade."""
+    return "grade" in data.substations.columns and bool(data.substations["grade"].fillna("").ne("").any())
+
+
+def _land_choice(data: SiteMapInput) -> str:
+    """Choice of the host type whose land is shown as a picture, and the place of its legend."""
+    if not data.land_pictures:
+        return ""
+    names = {row.host_type: Text(row.label_zh, row.label_en) for row in rows(data.host_types)}
+    shown = [(p.host_type, names.get(p.host_type, Text(p.host_type, p.host_type))) for p in data.land_pictures]
+    select = _select("fg-land", "layers.land_aria", [("", label("layers.land_none")), *shown], data.language)
+    return _choice("layers.land", f'{select}<ul id="fg-land-legend" aria-live="polite"></ul>', "")
+
+
+def _select(name: str, spoken_key: str, options: Sequence[tuple[str, Text]], language: str) -> str:
+    """A choice from a list; the script writes the options again when the language changes."""
+    items = "".join(
+        f'<option value="{safe(value)}" data-zh="{safe(text.zh)}" data-en="{safe(text.en)}">'
+        f"{safe(text.zh if language == 'zh' else text.en)}</option>"
+        for value, text in options
+    )
+    return f'<select id="{name}" {spoken(label(spoken_key))}>{items}</select>'
 
 
 def _choice(key: str, inside: str, columns: str) -> str:
@@ -128,13 +169,56 @@ def legend(data: SiteMapInput, style: MapStyle) -> str:
     )
     return (
         f'<details id="fg-legend" open><summary>{both(label("legend.title"))}</summary>'
-        f'<section class="by-host"><h3>{both(label("legend.sites"))}</h3><ul>{hosts}</ul>'
+        f'<section class="by-view by-host"><h3>{both(label("legend.sites"))}</h3><ul>{hosts}</ul>'
         f"<h3>{both(label('legend.verdict'))}</h3><ul>{fills}</ul></section>"
-        f'<section class="by-verdict"><h3>{both(label("legend.sites"))}</h3><ul>{colours}</ul></section>'
+        f'<section class="by-view by-verdict"><h3>{both(label("legend.sites"))}</h3><ul>{colours}</ul></section>'
+        f"{_quantity_legends(data, style)}{_stage_legend(data, style)}"
         f"<h3>{both(label('legend.loading'))}</h3>{_ramp(style.loading_percent, style.unknown)}"
-        f"<h3>{both(label('legend.headroom'))}</h3>{_ramp(style.headroom_mw, style.unknown)}"
+        f"<div class='by-stations by-headroom'><h3>{both(label('legend.headroom'))}</h3>"
+        f"{_ramp(style.headroom_mw, style.unknown)}</div>{_grade_legend(data, style)}"
         f'<h3>{both(label("legend.voltage"))}</h3><ul class="voltages">{kinds}</ul></details>'
     )
+
+
+def _quantity_legends(data: SiteMapInput, style: MapStyle) -> str:
+    """Classes of score, yield and cost with their figures; shown when sites are coloured by them."""
+    return "".join(
+        f'<section class="by-view by-{quantity["id"]}"><h3>{both(label("legend." + quantity["id"]))}</h3><ul>'
+        + "".join(
+            f'<li><i class="dot" style="--c:{colour}"></i>{_from_to(quantity["edges"], k, quantity["digits"])}</li>'
+            for k, colour in enumerate(quantity["colours"])
+        )
+        + f'<li><i class="dot" style="--c:{style.unknown}"></i>{both(label("legend.unknown"))}</li></ul></section>'
+        for quantity in quantities(data, style)
+    )
+
+
+def _from_to(edges: Sequence[float], k: int, digits: int) -> str:
+    if k + 1 == len(edges):
+        return f"≥ {amount(edges[k], digits)}"
+    return f"{amount(edges[k], digits)} – {amount(edges[k + 1], digits)}"
+
+
+def _stage_legend(data: SiteMapInput, style: MapStyle) -> str:
+    items = "".join(
+        f'<li><i class="dot" style="--c:{colour}"></i>{safe(stage)}</li>'
+        for stage, colour in stage_colours(data, style)
+    )
+    missing = f'<li><i class="dot" style="--c:{style.unknown}"></i>{both(label("legend.no_stage"))}</li>'
+    return (
+        f'<section class="by-view by-stage"><h3>{both(label("legend.stage"))}</h3><ul>{items}{missing}</ul></section>'
+    )
+
+
+def _grade_legend(data: SiteMapInput, style: MapStyle) -> str:
+    if not has_grades(data):
+        return ""
+    items = "".join(
+        f'<li><i class="station {f"mark-{g.mark}" if g.mark else ""}" style="--s:13px;--c:{g.colour}"></i>'
+        f"{both(label(f'grade.{g.grade}'))}</li>"
+        for g in style.station_grades
+    )
+    return f"<div class='by-stations by-grade'><h3>{both(label('legend.grade'))}</h3><ul>{items}</ul></div>"
 
 
 def _ramp(grades: Sequence[Grade], unknown: str) -> str:
@@ -306,11 +390,59 @@ def tabs(panels: Sequence[tuple[str, str]]) -> str:
     return f'<div role="tablist" {spoken(label("tab.aria"))}>{buttons}</div>{contents}'
 
 
-def project_list() -> str:
-    """Search field and the place of the list, which the script fills."""
+def project_list(data: SiteMapInput, style: MapStyle) -> str:
+    """Search field, filters, and the place of the list, which the script fills."""
     return (
-        f'<p class="note">{both(label("project.order"))}</p>'
         f'<label class="search"><span>{both(label("project.search"))}</span>'
-        '<input type="search" id="fg-search" autocomplete="off"></label>'
+        '<input type="search" id="fg-search" autocomplete="off" spellcheck="false"></label>'
+        f"{_filters(data, style)}"
         '<p id="fg-count" class="note" aria-live="polite"></p><ol id="fg-list"></ol>'
+        f'<p class="note">{both(label("project.order"))}</p>'
     )
+
+
+def _filters(data: SiteMapInput, style: MapStyle) -> str:
+    """Ranges and choices that narrow map and list alike."""
+    sites = data.projects
+    districts = rows(sites.drop_duplicates("district_code").sort_values("district_code"))
+    names = [(row.district_code, Text(row.district_zh, row.district_en)) for row in districts]
+    verdicts = [v.verdict for v in style.verdicts if v.verdict in set(sites["verdict"])]
+    choices = [
+        ("fg-district", "filter.district", names),
+        ("fg-verdict", "filter.verdict", [(verdict, label(f"verdict.{verdict}")) for verdict in verdicts]),
+        ("fg-technology", "filter.technology", [(t, technology_name(t)) for t in sorted(set(sites["technology"]))]),
+    ]  # fmt: skip
+    if data.stages is not None and plan_stages(data):
+        choices.append(("fg-plan-stage", "filter.stage", [(stage, Text(stage, stage)) for stage in plan_stages(data)]))
+    selects = "".join(
+        f"<label><span>{both(label(key))}</span>"
+        + _select(name, key, [("", label("filter.all")), *options], data.language)
+        + "</label>"
+        for name, key, options in choices
+    )
+    return (
+        f'<details class="filters" open><summary>{both(label("filter.title"))}</summary><div>'
+        f"{_range('fg-mw', 'filter.mw', '1')}{_range('fg-lcoe', 'filter.lcoe', '0.01')}{selects}</div><p>"
+        f'<button type="button" class="small" id="fg-reset">{both(label("filter.reset"))}</button>'
+        f'<button type="button" class="small" id="fg-csv">{both(label("filter.csv"))}</button></p></details>'
+    )
+
+
+def _range(name: str, key: str, step: str) -> str:
+    """Two number fields, from and to; what is left empty does not narrow."""
+    fields = [
+        f'<input type="number" id="{name}-{end}" min="0" step="{step}" {spoken(_joined(label(key), label(words)))}>'
+        for end, words in (("from", "filter.from"), ("to", "filter.to"))
+    ]
+    between = '<span aria-hidden="true">–</span>'
+    return f'<div class="range"><span>{both(label(key))}</span><span class="ends">{between.join(fields)}</span></div>'
+
+
+def _joined(first: Text, second: Text) -> Text:
+    return Text(f"{first.zh} {second.zh}", f"{first.en} {second.en}")
+
+
+def technology_name(technology: str) -> Text:
+    """Words for a technology; one without words is shown by its id."""
+    key = f"technology.{technology}"
+    return labels().get(key, Text(technology, technology))

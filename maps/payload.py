@@ -1,20 +1,23 @@
 """What the page's script draws from: plain lists of numbers and words, made from the tables of a map's input.
 
 Everything here is data, never markup: the script puts it into the page as text. NaN becomes ``null``, which the
-page shows as a dash. A name is a pair ``[zh, en]``. Positions are ``[lon, lat]`` in shapes (as in GeoJSON) and
+page shows as a dash. A name is a pair ``[zh, en]``. Sites stand in packed blocks of their own
+(:mod:`maps.site_payload`). Positions are ``[lon, lat]`` in shapes (as in GeoJSON) and
 ``[lat, lon]`` in points (as in Leaflet).
 """
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from maps.bilingual import labels
+from maps.classes import palette, round_edges
 from maps.contracts import SiteMapInput
 from maps.geometry import (
     DECIMALS,
@@ -24,11 +27,23 @@ from maps.geometry import (
     simplify,
     simplify_together,
 )
+from maps.measures import placed_measures
+from maps.packing import pack, shape_columns
+from maps.site_payload import plan_stages
 from maps.style import MapStyle, grade_of
 
 Json = dict[str, Any]
 
-_LABELS_FOR_SCRIPT = ("verdict.", "limit.", "origin.", "status.", "ui.", "case.", "popup.", "project.")
+_LABELS_FOR_SCRIPT = (
+    "verdict.", "limit.", "origin.", "status.", "ui.", "case.", "popup.", "project.", "measure.", "grade.", "filter.",
+    "rule.", "technology.",
+)  # fmt: skip
+QUANTITIES: tuple[tuple[str, str, int], ...] = (
+    ("score", "score", 2),
+    ("yield", "specific_yield_kwh_per_kw", 0),
+    ("lcoe", "lcoe_cny_per_kwh", 3),
+)
+"""Quantities that may colour the sites: name, column of the project list, decimals."""
 
 
 def build_payload(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> Json:
@@ -47,9 +62,21 @@ def build_payload(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> Js
         "districts": _districts(data, tolerance_m),
         "elements": _element_names(data),
         "upgrades": _upgrade_names(data),
-        "candidates": _candidates(data, tolerance_m),
+        "places": _place_names(data),
+        "technologies": sorted(set(data.projects["technology"])),
+        "quantities": quantities(data, style),
+        "stages": [[stage, colour] for stage, colour in stage_colours(data, style)],
+        "profiles": _profiles(data),
         "stations": _stations(data, style),
         "lines": _lines(data, style, tolerance_m),
+        "measures": _measures(data),
+        "ties": _ties(data, tolerance_m),
+        "backdrops": [
+            {"kind": backdrop.kind, "shapes": pack(len(backdrop.shapes), shape_columns(backdrop.shapes.to_numpy()))}
+            for backdrop in data.backdrops
+        ],
+        "pictures": _pictures(data),
+        "list_file": data.list_file,
     }
 
 
@@ -90,6 +117,9 @@ def _style(style: MapStyle) -> Json:
         "verdicts": {v.verdict: {"colour": v.colour, "fill": v.fill} for v in style.verdicts},
         "loading": [[grade.lower, grade.colour] for grade in style.loading_percent],
         "headroom": [[grade.lower, grade.colour] for grade in style.headroom_mw],
+        "station_grades": {g.grade: {"colour": g.colour, "mark": g.mark} for g in style.station_grades},
+        "backdrops": dict(style.backdrops),
+        "tried": style.tried,
         "unknown": style.unknown,
         "all_station_names_from_zoom": style.all_station_names_from_zoom,
         "high_station_names_from_kv": style.high_station_names_from_kv,
@@ -175,56 +205,85 @@ def _upgrade_names(data: SiteMapInput) -> dict[str, list[str]]:
     return {row.upgrade_id: [row.upgrade_zh, row.upgrade_en] for row in rows(told)}
 
 
-# One candidate is one list in this order; ``shape`` is appended as the last item.
-CANDIDATE_FIELDS: tuple[tuple[str, int | None], ...] = (
-    ("order", 0),
-    ("candidate_id", None),
-    ("name_zh", None),
-    ("name_en", None),
-    ("host_type", None),
-    ("district_zh", None),
-    ("district_en", None),
-    ("lon", DECIMALS),
-    ("lat", DECIMALS),
-    ("area_m2", 0),
-    ("capacity_mw", 2),
-    ("grid_capacity_mw", 2),
-    ("specific_yield_kwh_per_kw", 0),
-    ("energy_mwh", 0),
-    ("lcoe_cny_per_kwh", 4),
-    ("score", 3),
-    ("station_zh", None),
-    ("station_en", None),
-    ("connection_kv", 1),
-    ("connection_km", 2),
-    ("n_0_alone_mw", 1),
-    ("n_1_alone_mw", 1),
-    ("accepted_mw", 2),
-    ("verdict", None),
-    ("binding_case", None),
-    ("binding_element", None),
-    ("binding_outage", None),
-    ("upgrade_id", None),
-    ("reason_zh", None),
-    ("reason_en", None),
-    ("origin", None),
-)
+def quantities(data: SiteMapInput, style: MapStyle) -> list[Json]:
+    """Classes of every quantity that some site has: edges, one colour a class."""
+    colours = dict(style.quantities)
+    made = []
+    for name, column, digits in QUANTITIES:
+        edges = round_edges(data.projects[column].to_numpy(float), len(colours[name]))
+        if edges:
+            made.append({"id": name, "column": column, "edges": edges, "digits": digits,
+                         "colours": palette(colours[name], len(edges))})  # fmt: skip
+    return made
 
 
-def _candidates(data: SiteMapInput, tolerance_m: float) -> Json:
-    frame = data.projects
-    columns = [_column(frame[name], digits) for name, digits in CANDIDATE_FIELDS]
-    shapes = simplify(frame.geometry.to_numpy(), tolerance_m)
+def stage_colours(data: SiteMapInput, style: MapStyle) -> list[tuple[str, str]]:
+    """Stages of the plan, each with its colour."""
+    return [(stage, style.stages[k % len(style.stages)]) for k, stage in enumerate(plan_stages(data))]
+
+
+def stage_colour(stage: str, data: SiteMapInput, style: MapStyle) -> str:
+    """Colour of a stage of the plan; measures without a stage have one of their own."""
+    return dict(stage_colours(data, style)).get(stage, style.tried)
+
+
+def _place_names(data: SiteMapInput) -> Json:
+    """Names of districts and of connection stations by their ids."""
+    sites = data.projects
+    districts = sites.drop_duplicates("district_code")
+    stations = sites[sites["station_id"] != ""].drop_duplicates("station_id")
     return {
-        "fields": [*(name for name, _ in CANDIDATE_FIELDS), "shape"],
-        "rows": [[*values, polygon_positions(shape)] for *values, shape in zip(*columns, shapes, strict=True)],
+        "districts": {row.district_code: [row.district_zh, row.district_en] for row in rows(districts)},
+        "stations": {row.station_id: [row.station_zh, row.station_en] for row in rows(stations)},
     }
 
 
-def _column(values: pd.Series[Any], digits: int | None) -> list[Any]:
-    if digits is None:
-        return [str(value) for value in values]
-    return [number(value, digits) for value in values]
+def _profiles(data: SiteMapInput) -> Json:
+    """Months [kWh per kW] and hours of the mean day [share] of every profile."""
+    if data.profiles is None:
+        return {"months": [], "hours": []}
+    return {
+        "months": [[number(value, 1) for value in row] for row in data.profiles.months],
+        "hours": [[number(value, 3) for value in row] for row in data.profiles.hours],
+    }
+
+
+def _measures(data: SiteMapInput) -> list[Json]:
+    """Measures of the plan, or those that were tried where there is no plan, each where it would be built."""
+    return [
+        {
+            "id": measure.measure_id,
+            "stage": measure.stage,
+            "kind": measure.kind,
+            "name": [measure.name_zh, measure.name_en],
+            "cost": number(measure.cost_cny, -4),
+            "at": [round(measure.lat, DECIMALS), round(measure.lon, DECIMALS)],
+            "path": None if measure.path is None else line_positions(measure.path),
+        }
+        for measure in placed_measures(data)
+    ]
+
+
+def _ties(data: SiteMapInput, tolerance_m: float) -> Json | None:
+    if data.ties is None or data.ties.empty:
+        return None
+    shapes = simplify(data.ties.geometry.to_numpy(), tolerance_m)
+    return {"kv": [number(kv) for kv in data.ties["vn_kv"]], "shapes": pack(len(shapes), shape_columns(shapes))}
+
+
+def _pictures(data: SiteMapInput) -> list[Json]:
+    return [
+        {
+            "host": picture.host_type,
+            "bounds": [[picture.south, picture.west], [picture.north, picture.east]],
+            "png": base64.b64encode(picture.png).decode("ascii"),
+            "classes": [
+                {"rule": c.rule, "name": [c.name_zh, c.name_en], "colour": c.colour, "km2": number(c.km2, 2)}
+                for c in picture.classes
+            ],
+        }
+        for picture in data.land_pictures
+    ]
 
 
 def _stations(data: SiteMapInput, style: MapStyle) -> list[Json]:
@@ -237,20 +296,16 @@ def _stations(data: SiteMapInput, style: MapStyle) -> list[Json]:
     return sorted(stations, key=lambda station: (-station["kv"], station["id"]))
 
 
+_GRADE_WORDS = ("after", "equipment", "reason_zh", "reason_en", "formula", "clause", "confidence")
+
+
 def _rule_grade(buses: pd.DataFrame) -> Json | None:
     """Grade by the rule book of the lowest bus that has one: that of the station's own transformers."""
     if "grade" not in buses or not (buses["grade"] != "").any():
         return None
     bus = buses[buses["grade"] != ""].iloc[-1]
-    return {
-        "grade": str(bus["grade"]),
-        "after": str(bus["grade_after"]),
-        "equipment": str(bus["grade_equipment"]),
-        "reason": [str(bus["grade_reason_zh"]), str(bus["grade_reason_en"])],
-        "formula": str(bus["grade_formula"]),
-        "clause": str(bus["grade_clause"]),
-        "confidence": str(bus["grade_confidence"]),
-    }
+    told = {name: str(bus.get(f"grade_{name}", "")) for name in _GRADE_WORDS}
+    return {"grade": str(bus["grade"]), **told, "reason": [told["reason_zh"], told["reason_en"]]}
 
 
 def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapStyle) -> Json:
@@ -264,7 +319,8 @@ def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapSty
         "district": districts.get(top["district_code"], [str(top["district_code"])] * 2),
         "origin": str(top["origin"]),
         "size": style.voltage(float(top["vn_kv"])).size_px,
-        "grade": grade_of(number(remaining), style.headroom_mw),
+        "headroom": grade_of(number(remaining), style.headroom_mw),
+        "remaining": number(remaining, 1),
         "rule": _rule_grade(buses),
         "buses": [
             {
@@ -291,7 +347,7 @@ def _lines(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> list[Json
     states = _line_states(data)
     routes: dict[str, Json] = {}
     shapes = simplify(data.lines.geometry.to_numpy(), tolerance_m)
-    nothing = [[None, None]] * len(data.cases)
+    nothing: list[Any] = [[None, None, None, ""]] * len(data.cases)
     for row, shape in zip(rows(data.lines), shapes, strict=True):
         path = line_positions(shape)
         kv = float(row.vn_kv)
@@ -318,14 +374,22 @@ def _route_key(path: list[list[list[float]]]) -> str:
     return min(json.dumps(path), json.dumps(backwards))
 
 
-def _line_states(data: SiteMapInput) -> dict[str, list[Sequence[float | int | None]]]:
-    """[loading in percent, power in MW] of each line in each case, in the order of ``cases``."""
-    lines = data.branch_state[data.branch_state["kind"] == "line"]
+def _line_states(data: SiteMapInput) -> dict[str, list[list[Any]]]:
+    """What each line carries in each case, in the order of ``cases``.
+
+    [loading in percent, power in MW, highest loading over the outages, the outage under which it is highest].
+    """
     place = {case.id: index for index, case in enumerate(data.cases)}
-    states: dict[str, list[Sequence[float | int | None]]] = {}
-    for row in rows(lines):
-        if row.case not in place:
-            continue
-        line = states.setdefault(row.element, [[None, None] for _ in data.cases])
-        line[place[row.case]] = [number(row.loading_percent, 1), number(row.p_from_mw, 1)]
+    states: dict[str, list[list[Any]]] = {}
+
+    def state(element: str, case: str) -> list[Any]:
+        return states.setdefault(element, [[None, None, None, ""] for _ in data.cases])[place[case]]
+
+    for row in rows(data.branch_state[data.branch_state["kind"] == "line"]):
+        if row.case in place:
+            state(row.element, row.case)[:2] = number(row.loading_percent, 1), number(row.p_from_mw, 1)
+    worst = data.branch_n_1
+    for row in rows(worst[worst["kind"] == "line"]) if worst is not None else ():
+        if row.case in place:
+            state(row.element, row.case)[2:] = number(row.loading_max_percent, 1), str(row.outage)
     return states

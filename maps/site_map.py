@@ -11,7 +11,9 @@ from maps import panels
 from maps.bilingual import Text, both, label, safe
 from maps.checks import check_input
 from maps.contracts import SiteMapInput
-from maps.payload import build_payload, rows, shown_hosts, to_script_json, voltages
+from maps.measures import placed_measures
+from maps.payload import build_payload, rows, shown_hosts, stage_colour, to_script_json, voltages
+from maps.site_payload import site_blocks
 from maps.style import MapStyle, map_style
 
 if TYPE_CHECKING:
@@ -74,9 +76,10 @@ def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles
             head=panels.head(data),
             banner=panels.banner(data),
             legend=panels.legend(data, style),
-            side=_side(data, tolerance_m),
+            side=_side(data, style, tolerance_m),
             attribution=panels.attribution(data, tiles.attribution if tiles else ""),
             payload=to_script_json(build_payload(data, style, tolerance_m)),
+            blocks=_blocks(data, style, tolerance_m),
             images_from="https:" if tiles else "",
         )
     )
@@ -91,11 +94,16 @@ def write_site_map(
     path.write_text(draw_site_map(data, tolerance_m=tolerance_m, tiles=tiles), encoding="utf-8", newline="\n")
 
 
-def _side(data: SiteMapInput, tolerance_m: float) -> str:
+def _blocks(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> tuple[tuple[str, str], ...]:
+    blocks = site_blocks(data, style, tolerance_m)
+    return ("fg-sites", blocks.core), ("fg-shapes", blocks.shapes), ("fg-texts", blocks.texts)
+
+
+def _side(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> str:
     return panels.tabs(
         [
-            ("layers", panels.layer_choices(data)),
-            ("projects", panels.project_list()),
+            ("layers", panels.layer_choices(data, style)),
+            ("projects", panels.project_list(data, style)),
             ("targets", panels.targets(data) + panels.land(data)),
             ("data", panels.data_notes(data, tolerance_m)),
         ]
@@ -128,12 +136,14 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
         ).add_to(drawn)  # fmt: skip
     groups: list[tuple[str, int, folium.FeatureGroup]] = []
 
-    def group(kind: str, index: int, name: str) -> None:
-        layer = folium.FeatureGroup(name=name)
+    def group(kind: str, index: int, name: str, *, show: bool = True) -> None:
+        layer = folium.FeatureGroup(name=name, show=show)
         layer.add_to(drawn)
         groups.append((kind, index, layer))
 
     group("districts", 0, f'<i class="area"></i>{both(label("layers.districts"))}')
+    if data.backdrops:
+        group("backdrop", 0, f'<i class="area water"></i>{both(label("layers.backdrop"))}')
     for i, host in enumerate(rows(shown_hosts(data))):
         name = both(Text(host.label_zh, host.label_en))
         group("host", i, f'<i class="dot" style="--c:{host.colour}" data-group="{i}"></i>{name}')
@@ -144,6 +154,17 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
     for i, kv in enumerate(voltages(tops)):
         size = style.voltage(kv).size_px
         group("stations", i, f'<i class="station" style="--s:{size}px"></i>{both(label("layers.stations"))} {kv:g} kV')
+    stages = dict.fromkeys(measure.stage for measure in placed_measures(data))
+    for i, stage in enumerate(stages):
+        name = f"{both(label('layers.measures'))} {safe(stage)}" if stage else both(label("layers.tried"))
+        group(
+            "measures",
+            i,
+            f'<i class="measure" style="--c:{stage_colour(stage, data, style)}"></i>{name}',
+            show=bool(stage),
+        )
+    if data.ties is not None and len(data.ties):
+        group("ties", 0, f'<i class="line tie" style="--w:2px"></i>{both(label("layers.ties"))}')
     control = folium.LayerControl(collapsed=False, position="topright")
     control.add_to(drawn)
     StartScript(control, groups).add_to(drawn)

@@ -42,13 +42,29 @@ class VoltageStyle:
 
 
 @dataclass(frozen=True)
+class StationGrade:
+    """Colour of a station's grade, and the mark that tells it without colour."""
+
+    grade: str
+    colour: str
+    mark: str
+
+
+@dataclass(frozen=True)
 class MapStyle:
-    """Everything of ``style.toml``."""
+    """Everything of ``style.toml``. ``quantities`` pairs a coloured quantity with its palette, low values first."""
 
     verdicts: tuple[VerdictStyle, ...]
     loading_percent: tuple[Grade, ...]
     headroom_mw: tuple[Grade, ...]
     voltages: tuple[VoltageStyle, ...]
+    station_grades: tuple[StationGrade, ...]
+    quantities: tuple[tuple[str, tuple[str, ...]], ...]
+    stages: tuple[str, ...]
+    tried: str
+    eligible: str
+    rules: tuple[str, ...]
+    backdrops: tuple[tuple[str, str], ...]
     unknown: str
     all_station_names_from_zoom: int
     high_station_names_from_kv: float
@@ -67,6 +83,13 @@ def map_style() -> MapStyle:
         loading_percent=tuple(Grade(row["from_percent"], row["colour"]) for row in table["loading"]),
         headroom_mw=tuple(Grade(row["from_mw"], row["colour"]) for row in table["headroom"]),
         voltages=tuple(VoltageStyle(**row) for row in table["voltage"]),
+        station_grades=tuple(StationGrade(grade, **row) for grade, row in table["station_grade"].items()),
+        quantities=tuple((name, tuple(colours)) for name, colours in table["quantity"].items()),
+        stages=tuple(table["stage"]["colours"]),
+        tried=table["stage"]["tried"],
+        eligible=table["land"]["eligible"],
+        rules=tuple(table["land"]["rules"]),
+        backdrops=tuple(table["backdrop"].items()),
         **table["map"],
     )
 

@@ -58,3 +58,10 @@ def leaflet_script() -> str:
 def leaflet_style() -> str:
     """Leaflet's style without its picture files; the map uses none of them."""
     return re.sub(r"url\(images/[^)]*\)", "none", text("leaflet.css"))
+
+
+def own_script() -> str:
+    """The map's own script: the files of ``assets/map`` in order, in one function, so that they share their names."""
+    files = sorted((FOLDER / "map").glob("*.js"))
+    bodies = "\n".join(f"/* {file.name} */\n{text(f'map/{file.name}')}" for file in files)
+    return f'"use strict";\nwindow.fengguang = (function () {{\n{bodies}}})();\n'

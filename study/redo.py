@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from layers.contracts import Finding, InputError
@@ -18,9 +19,11 @@ def redraw_map(run_folder: Path) -> Path:
     """Draw ``site_map.html`` again beside the run, in ``<run>/export``; the run itself is not touched."""
     from maps.site_map import write_site_map
 
-    shown = _stored(run_folder)
+    drawn = _stored(run_folder).map
+    if drawn.list_file:
+        drawn = replace(drawn, list_file=f"../{run_folder.resolve().name}/{drawn.list_file}")
     target = _export_folder(run_folder) / "site_map.html"
-    write_site_map(shown.map, target)
+    write_site_map(drawn, target)
     return target
 
 

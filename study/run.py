@@ -32,6 +32,7 @@ from study.manifest import (
     record_outputs,
     write_manifest,
 )
+from study.map_layers import site_profiles
 from study.network_layers import NetworkLayers
 from study.pipeline import Progress, Results, no_progress
 from study.progress import OUTPUTS
@@ -238,6 +239,12 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         assumptions=(*records.assumptions(study.file), *network.assumptions, *results.get("grades").assumptions),
         language=about.language,
         upgrades=judged.upgrades,
+        site_facts=results.get("site_attributes"),
+        profiles=site_profiles(results),
+        land_pictures=results.get("map_layers").pictures,
+        backdrops=results.get("map_layers").backdrops,
+        branch_n_1=flow.branch_n_1,
+        list_file="projects.xlsx" if "xlsx" in study.file.outputs.formats else "",
     )
 
 
@@ -316,6 +323,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "loadflow/buses": flow.bus_state,
         "loadflow/branches": flow.branch_state,
         "loadflow/n_1": flow.outages,
+        "loadflow/branches_n_1": flow.branch_n_1,
         "loadflow/hosting": hosting_table(results),
         "land/states": land.states,
         "land/waterfall": land.waterfall,

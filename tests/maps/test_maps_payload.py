@@ -16,12 +16,15 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from map_samples import sample_input
+from packed_reader import read_block, rings
 from shapely.geometry import LineString, Polygon, box
 
-from grid.contracts import UPGRADES, VERDICTS_ALLOWED
+from grid.contracts import BRANCH_N_1, UPGRADES, VERDICTS_ALLOWED
 from maps.bilingual import safe
+from maps.contracts import SiteProfiles
 from maps.geometry import label_point, line_positions, polygon_positions, simplify, simplify_together
-from maps.payload import build_payload, number, to_script_json
+from maps.payload import build_payload, number, quantities, to_script_json
+from maps.site_payload import site_blocks
 from maps.style import Grade, grade_of, is_colour, map_style
 
 STYLE = map_style()
@@ -242,7 +245,7 @@ def test_circuits_on_one_route_share_it_and_none_hides_another() -> None:
     a, b = routes[0]["circuits"]
     assert [state[0] for state in a["states"]] == [40, 55, None]
     assert [state[0] for state in b["states"]] == [90, None, None]
-    assert routes[1]["circuits"][0]["states"] == [[None, None]] * 3
+    assert routes[1]["circuits"][0]["states"] == [[None, None, None, ""]] * 3
 
 
 def test_trap_a_diverged_case_has_no_loading() -> None:
@@ -253,21 +256,22 @@ def test_trap_a_diverged_case_has_no_loading() -> None:
 
 def test_states_of_a_case_that_is_not_shown_are_left_out() -> None:
     routes = two_circuits({("other_case", "a"): 77.0})
-    assert routes[0]["circuits"][0]["states"] == [[None, None]] * 3
+    assert routes[0]["circuits"][0]["states"] == [[None, None, None, ""]] * 3
 
 
-def test_a_station_is_graded_by_its_best_bus() -> None:
+def test_a_station_is_coloured_by_its_best_bus() -> None:
     """220 kV bus full, 110 kV bus with 30 MW left: the station is of the class 20 to 50 MW; both buses are told."""
     buses = sample_input().substations.query("station_id == 's01'").assign(remaining_n_1_mw=[0.0, 30.0])
     station = drawn(substations=buses)["stations"][0]
-    assert station["grade"] == 2
+    assert station["headroom"] == 2
+    assert station["remaining"] == 30
     assert [bus["kv"] for bus in station["buses"]] == [220, 110]
     assert [bus["remaining"] for bus in station["buses"]] == [0, 30]
 
 
-def test_a_station_of_unknown_headroom_has_no_grade() -> None:
+def test_a_station_of_unknown_headroom_has_no_class() -> None:
     buses = sample_input().substations.query("station_id == 's01'").assign(remaining_n_1_mw=float("nan"))
-    assert drawn(substations=buses)["stations"][0]["grade"] is None
+    assert drawn(substations=buses)["stations"][0]["headroom"] is None
 
 
 def test_stations_come_highest_voltage_first() -> None:
@@ -304,11 +308,104 @@ def test_bounds_are_the_districts() -> None:
 
 def test_each_candidate_carries_its_row() -> None:
     data = sample_input()
-    table = drawn()["candidates"]
-    assert len(table["rows"]) == 60
-    for row, expected in zip(table["rows"], data.projects.itertuples(index=False), strict=True):
-        got = dict(zip(table["fields"], row, strict=True))
-        assert got["candidate_id"] == expected.candidate_id
-        assert got["capacity_mw"] == pytest.approx(expected.capacity_mw, abs=0.005)
-        assert got["verdict"] == expected.verdict
-        assert got["reason_en"] == expected.reason_en
+    blocks = site_blocks(data, STYLE, 15.0)
+    core, texts = read_block(blocks.core), read_block(blocks.texts)
+    assert core.count == texts.count == 60
+    for i, expected in enumerate(data.projects.itertuples(index=False)):
+        got = core.row(i) | texts.row(i)
+        for name in ("order", "candidate_id", "host_type", "verdict", "district_code", "station_id", "reason_en"):
+            assert got[name] == getattr(expected, name), name
+        assert got["capacity_mw"] == pytest.approx(expected.capacity_mw, abs=0.0051)
+        assert got["score"] == (None if math.isnan(expected.score) else pytest.approx(expected.score, abs=0.00051))
+
+
+def test_outlines_and_their_edges_agree() -> None:
+    """The edges in the first block are those of the corners in the second, to a pixel."""
+    data = sample_input()
+    blocks = site_blocks(data, STYLE, 0.0)
+    core = read_block(blocks.core)
+    for i, parts in enumerate(rings(blocks.shapes)):
+        row = core.row(i)
+        xs, ys = zip(*[corner for part in parts for corner in part], strict=True)
+        assert (row["x"] - row["to_west"], row["x"] + row["to_east"]) == (min(xs), max(xs))
+        assert (row["y"] - row["to_north"], row["y"] + row["to_south"]) == (min(ys), max(ys))
+
+
+def test_facts_profiles_and_stages_come_where_they_are_known() -> None:
+    """Absent tables leave no column; a site that a table does not name has no value, never zero."""
+    data = sample_input()
+    bare = read_block(site_blocks(data, STYLE, 15.0).core).columns
+    assert not {"road_km", "profile", "stage"} & set(bare)
+    ids = data.projects["candidate_id"]
+    facts = pd.DataFrame({"candidate_id": ids[:2], "road_km": [0.0, float("nan")], "township": ["甲镇", ""]})
+    profiles = SiteProfiles(
+        np.ones((1, 12)), np.ones((1, 24)), pd.DataFrame({"candidate_id": ids[:1], "profile": 0, "capacity_mw": 2.5})
+    )
+    stages = pd.DataFrame({"candidate_id": ids[:3], "stage": [2030, 2025, None]}, dtype=object)
+    full = site_blocks(replace(data, site_facts=facts, profiles=profiles, stages=stages), STYLE, 15.0)
+    core = read_block(full.core).columns
+    assert core["road_km"][:3] == [0.0, None, None]
+    assert core["profile"][:2] == [0, None]
+    assert core["profile_mw"][0] == 2.5
+    assert core["stage"][:4] == ["2030", "2025", "", ""]
+    assert read_block(full.texts).columns["township"][:2] == ["甲镇", ""]
+
+
+# ---- N-1, measures, grades
+
+
+def test_worst_loading_over_outages_stands_beside_the_case() -> None:
+    worst = pd.DataFrame(
+        [("spring_noon", "l00a", "line", 131.24, "l01a", 2), ("other", "l00a", "line", 500.0, "l01a", 9),
+         ("spring_noon", "t1", "transformer", 99.0, "l01a", 0)],
+        columns=list(BRANCH_N_1.columns),
+    )  # fmt: skip
+    circuits = [c for route in drawn(branch_n_1=worst)["lines"] for c in route["circuits"]]
+    states = next(c["states"] for c in circuits if c["id"] == "l00a")
+    assert states[1][2:] == [131.2, "l01a"]
+    assert states[0][2:] == [None, ""]
+
+
+def test_a_station_has_the_grade_of_its_lowest_graded_bus_with_its_reason() -> None:
+    buses = sample_input().substations.query("station_id == 's01'")
+    graded = buses.assign(grade=["green", "red"], grade_after="red", grade_equipment="T1", grade_reason_zh="倒送",
+                          grade_reason_en="reverse", grade_formula="1 < 2", grade_clause="5.2", grade_confidence="A")  # fmt: skip
+    rule = drawn(substations=graded)["stations"][0]["rule"]
+    assert (rule["grade"], rule["reason"], rule["formula"]) == ("red", ["倒送", "reverse"], "1 < 2")
+    assert drawn()["stations"][0]["rule"] is None
+    assert drawn(substations=graded.assign(grade=""))["stations"][0]["rule"] is None
+
+
+def test_measures_stand_on_their_line_or_at_their_station_and_nowhere_else() -> None:
+    table = pd.DataFrame(
+        [("m1", "2025", "second_circuit", "l00a", "s00", 2.04e7), ("m2", "2030", "add_transformer", "t9", "s01", 1.0),
+         ("m3", "2030", "storage", "", "nowhere", float("nan"))],
+        columns=["measure_id", "stage", "kind", "element", "station_id", "cost_cny"],
+    ).assign(name_zh="措施", name_en="measure")  # fmt: skip
+    payload = drawn(measures=table)
+    on_line, at_station = payload["measures"]
+    data = sample_input()
+    path = data.lines.set_index("line_id").geometry["l00a"]
+    lat, lon = on_line["at"]
+    assert path.distance(shapely.Point(lon, lat)) < 1e-5
+    assert on_line["path"] == line_positions(path)
+    assert on_line["cost"] == 20_400_000
+    assert at_station["path"] is None
+    assert at_station["at"] == pytest.approx(
+        data.substations.query("station_id == 's01'").iloc[0][["lat", "lon"]], abs=1e-5
+    )
+    assert [stage for stage, _ in payload["stages"]] == ["2025", "2030"]
+
+
+def test_measures_that_were_tried_are_shown_without_a_plan() -> None:
+    row = ("u1", "second_circuit", "l00a", "s00", "双回", "double it", 1.0, "C", "ours")
+    table = pd.DataFrame([row], columns=list(UPGRADES.columns))
+    (measure,) = drawn(upgrades=table)["measures"]
+    assert (measure["id"], measure["stage"], measure["name"]) == ("u1", "", ["双回", "double it"])
+
+
+def test_quantities_of_which_no_site_has_a_value_are_no_view() -> None:
+    data = sample_input()
+    blank = replace(data, projects=data.projects.assign(score=float("nan")))
+    assert [q["id"] for q in quantities(blank, STYLE)] == ["yield", "lcoe"]
+    assert [q["id"] for q in quantities(data, STYLE)] == ["score", "yield", "lcoe"]
