@@ -86,6 +86,7 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/buses.csv", grid.BUS_STATE),
             ("loadflow/branches.csv", grid.BRANCH_STATE),
             ("loadflow/n_1.csv", grid.OUTAGES),
+            ("loadflow/branches_n_1.csv", grid.BRANCH_N_1),
             ("loadflow/hosting.csv", grid.HOSTING),
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),
