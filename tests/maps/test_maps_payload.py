@@ -368,8 +368,9 @@ def test_worst_loading_over_outages_stands_beside_the_case() -> None:
 
 def test_a_station_has_the_grade_of_its_lowest_graded_bus_with_its_reason() -> None:
     buses = sample_input().substations.query("station_id == 's01'")
-    graded = buses.assign(grade=["green", "red"], grade_after="red", grade_equipment="T1", grade_reason_zh="倒送",
-                          grade_reason_en="reverse", grade_formula="1 < 2", grade_clause="5.2", grade_confidence="A")  # fmt: skip
+    words = {"after": "red", "equipment": "T1", "reason_zh": "倒送", "reason_en": "reverse", "formula": "1 < 2",
+             "clause": "5.2", "confidence": "A"}  # fmt: skip
+    graded = buses.assign(grade=["green", "red"], **{f"grade_{name}": value for name, value in words.items()})
     rule = drawn(substations=graded)["stations"][0]["rule"]
     assert (rule["grade"], rule["reason"], rule["formula"]) == ("red", ["倒送", "reverse"], "1 < 2")
     assert drawn()["stations"][0]["rule"] is None
