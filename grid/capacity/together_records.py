@@ -108,9 +108,9 @@ class TogetherOptions:
     n_1: bool = True
     outages: tuple[str, ...] | None = None
     """Branch ids that are lost one at a time; None: every branch of the network."""
-    lost_side: Literal["trips", "limit"] = "trips"
+    lost_side: Literal["trips", "limit"] | None = None
     """A plant that an outage cuts off with its bus: it trips (the rest must hold its limits without it), or it gets no
-    N-1 capacity at all."""
+    N-1 capacity at all. None: plants trip, added load gets none."""
     loading_tolerance_percent: float = 0.1
     voltage_tolerance_pu: float = 1e-4
     """An AC state within these of its limits is clean."""

@@ -262,7 +262,7 @@ def _cut_off(models: Sequence[CaseModel], options: TogetherOptions, s: int) -> B
     for number, model in enumerate(models):
         if model.nodes[s] < 0:
             return Bound(number, 0, SPLIT)
-        if options.lost_side == "limit":
+        if options.lost_side == "limit" or (options.lost_side is None and model.settings.load):
             state = int(model.cut_off()[s])
             if state:
                 return Bound(number, state, SPLIT)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from together_cases import clean, network, ring, scanned, two_corridors, worst
 
 from grid.capacity.settings import CapacitySettings, PlantControl
+from grid.capacity.study import HostingRequest, hosting_study
 from grid.capacity.together import first_come, max_min, max_total, proportional
 from grid.capacity.together_records import NamedCase, Site, TogetherOptions
 from grid.capacity.together_shares import headroom_shares
@@ -106,6 +107,18 @@ def test_one_site_equals_a_scan(seed):
     assert answer.status == "clean"
     walked = first_come(study(case, [3], 400.0))
     assert walked.total_mw == pytest.approx(answer.total_mw, abs=0.1)
+
+
+@pytest.mark.parametrize("limits", [PLAIN, CapacitySettings(), replace(PLAIN, load=True)])
+def test_one_site_equals_the_single_bus_engine(limits):
+    """The other engine of this package climbs bus by bus on other slopes and states."""
+    case = ring(6)
+    single = hosting_study({"base": case}, HostingRequest(limits, (2, 3, 4)))
+    firm = single.buses.set_index("bus_id")["firm_n1_mw"]
+    for bus in (2, 3, 4):
+        answer = max_total(study(case, [bus], limits=limits))
+        assert answer.total_mw == pytest.approx(firm[bus], abs=0.3)
+        assert answer.binding.iloc[0]["element"] == single.buses.set_index("bus_id")["binding_element"][bus]
 
 
 @pytest.mark.parametrize("seed", [7])
@@ -253,6 +266,8 @@ def test_a_bus_that_an_outage_cuts_off():
     assert limit.allocation["binding"].iloc[1] == "base: cut off when 2-3 is lost"
     assert limit.capacity_mw[0] == pytest.approx(60, abs=1)
     assert proportional(study(case, [2, 3], 10.0, lost_side="limit")).factor == 0
+    load = max_total(study(case, [3], limits=replace(PLAIN, load=True)))
+    assert load.total_mw == 0  # nobody supplies it after the outage
 
 
 def test_outages_without_solution_are_limits():
