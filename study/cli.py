@@ -10,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from study import cli_explain, cli_fetch, cli_hindcast, cli_loadflow, cli_report, cli_rules
-from study.cli_progress import run_progress, steps
+from study import cli_explain, cli_fetch, cli_hindcast, cli_hosting, cli_loadflow, cli_report, cli_rules
 
 app = typer.Typer(
     name="fengguang",
@@ -286,6 +285,7 @@ cli_fetch.register(app)
 cli_rules.register(app)
 cli_hindcast.register(app)
 cli_loadflow.register(app)
+cli_hosting.register(app)
 cli_report.register(app)
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,14 +46,31 @@ def write_gpkg(
             _layer(at_their_places(turbines), path, "turbines", "Point", "positions of wind turbines")
         if network is not None:
             styles += _write_network(network, path)
-        pyogrio.write_dataframe(
-            style_table(styles, language, FIXED_DATE),
-            path,
-            layer="layer_styles",
-            driver="GPKG",
-            append=True,
-            layer_options={"FID": "id", "IDENTIFIER": "layer_styles"},
-        )
+        _write_styles(styles, path, language)
+
+
+def write_point_layers(
+    path: Path, layers: Mapping[str, pd.DataFrame], styles: Sequence[LayerStyle], language: Language
+) -> None:
+    """A GeoPackage of points at ``lon`` and ``lat`` with the styles that QGIS takes by default.
+
+    The same tables give the same bytes.
+    """
+    with _fixed_date():
+        for name, table in layers.items():
+            _layer(at_their_places(table), path, name, "Point", name)
+        _write_styles(styles, path, language)
+
+
+def _write_styles(styles: Sequence[LayerStyle], path: Path, language: Language) -> None:
+    pyogrio.write_dataframe(
+        style_table(styles, language, FIXED_DATE),
+        path,
+        layer="layer_styles",
+        driver="GPKG",
+        append=True,
+        layer_options={"FID": "id", "IDENTIFIER": "layer_styles"},
+    )
 
 
 def _write_network(network: NetworkLayers, path: Path) -> list[LayerStyle]:

@@ -198,14 +198,14 @@ def _write(out: Path, tables: dict[str, pd.DataFrame], summary: dict[str, Any], 
         with replaced(out / f"{name}.parquet") as path:
             table.to_parquet(path, index=False)
     with replaced(out / "loadflow.xlsx") as path:
-        _workbook(path, tables)
+        write_tables_workbook(path, tables)
     with replaced(out / "summary.html") as path:
         path.write_text(loadflow_page(summary, tables, case), encoding="utf-8")
     with replaced(out / "summary.json") as path:
         path.write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def _workbook(path: Path, tables: dict[str, pd.DataFrame]) -> None:
+def write_tables_workbook(path: Path, tables: dict[str, pd.DataFrame]) -> None:
     """All tables, a sheet each, frozen header and filters; the first million rows where there are more."""
     import datetime
 

@@ -31,12 +31,13 @@ def solved_case(case: BusBranch, solution: Solution) -> SolvedNetwork:
     case : BusBranch
         As it was read; ``solution.case`` is the same with three-winding units expanded.
     solution : Solution
-        Where nothing was solved, flows and outputs are NaN. What is out of service has no unit and no link, but a
+        Where nothing was solved, flows and outputs are NaN. What is cut off or out of service has no unit and no link, but a
         plant that stands still counts with its installed capacity.
     """
     buses = case.buses[~case.buses["is_star"].to_numpy(bool)]
     vn_kv = {str(bus): float(kv) for bus, kv in zip(buses["bus_id"], buses["vn_kv"], strict=True)}
-    station = {str(row["bus_id"]): _station(row) for row in _rows(buses)}
+    station = station_of_bus(case)
+    lost = {str(bus) for bus in solution.lost_buses}
     flows = dict(zip(solution.case.branches["branch_id"], solution.p_from_mw, strict=True))
     flows_to = dict(zip(solution.case.branches["branch_id"], solution.p_to_mw, strict=True))
     links: list[Link] = []
@@ -44,7 +45,7 @@ def solved_case(case: BusBranch, solution: Solution) -> SolvedNetwork:
     base_mva = case.base_mva
     for row in _rows(case.branches):
         ends = str(row["from_bus"]), str(row["to_bus"])
-        if not row["in_service"] or any(bus not in vn_kv for bus in ends):
+        if not row["in_service"] or any(bus not in vn_kv or bus in lost for bus in ends):
             continue
         if row["kind"] == "line" or same_level(vn_kv, *ends):
             links.append(Link(*ends, _length_km(row, vn_kv[ends[0]], base_mva)))
@@ -56,10 +57,15 @@ def solved_case(case: BusBranch, solution: Solution) -> SolvedNetwork:
         vk = 100 * math.hypot(row["r_pu"], row["x_pu"]) * rating / base_mva
         units.append(Unit(item, station[hv], hv, (lv,), rating, vk or math.nan, float(flow)))
     for row in _rows(case.three_winding):
-        _add_three_winding(row, vn_kv, station, flows, base_mva, links, units)
-    return SolvedNetwork(
-        case.name, vn_kv, tuple(links), tuple(units), _plants(case.generators, solution), _load_mw(case, solution)
-    )
+        if str(row["bus_1"]) not in lost:
+            _add_three_winding(row, vn_kv, station, flows, base_mva, links, units)
+    plants = _plants(case.generators, solution, lost)
+    return SolvedNetwork(case.name, vn_kv, tuple(links), tuple(units), plants, _load_mw(case, solution))
+
+
+def station_of_bus(case: BusBranch) -> dict[str, str]:
+    """Bus number as text -> station; a bus without one stands for a station of its own, by its name or number."""
+    return {str(row["bus_id"]): _station(row) for row in _rows(case.buses[~case.buses["is_star"].to_numpy(bool)])}
 
 
 def _rows(table: pd.DataFrame) -> list[Row]:
@@ -102,8 +108,8 @@ def _add_three_winding(
     units.append(Unit(item, station[hv], hv, tuple(low), rating, vk or math.nan, float(flows[f"{item}/{top}"])))
 
 
-def _plants(generators: pd.DataFrame, solution: Solution) -> tuple[Plant, ...]:
-    """Equivalents of outside networks are no plants."""
+def _plants(generators: pd.DataFrame, solution: Solution, lost: Collection[str]) -> tuple[Plant, ...]:
+    """Equivalents of outside networks are no plants; what is cut off gives nothing."""
     output = dict(zip(solution.case.generators["generator_id"], solution.generator_p_mw, strict=True))
     return tuple(
         Plant(
@@ -111,7 +117,7 @@ def _plants(generators: pd.DataFrame, solution: Solution) -> tuple[Plant, ...]:
             str(row["bus_id"]),
             str(row["fuel"]),
             float(row["p_max_mw"]),
-            float(output[row["generator_id"]]) if row["in_service"] else 0.0,
+            float(output[row["generator_id"]]) if row["in_service"] and str(row["bus_id"]) not in lost else 0.0,
         )
         for row in _rows(generators)
         if row["fuel"] != "infeed"
