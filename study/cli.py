@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from study import cli_explain, cli_fetch, cli_hindcast, cli_hosting, cli_loadflow, cli_report, cli_rules
+from study.cli_progress import run_progress, steps
 
 app = typer.Typer(
     name="fengguang",

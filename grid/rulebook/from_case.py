@@ -31,8 +31,8 @@ def solved_case(case: BusBranch, solution: Solution) -> SolvedNetwork:
     case : BusBranch
         As it was read; ``solution.case`` is the same with three-winding units expanded.
     solution : Solution
-        Where nothing was solved, flows and outputs are NaN. What is cut off or out of service has no unit and no link, but a
-        plant that stands still counts with its installed capacity.
+        Where nothing was solved, flows and outputs are NaN. What is cut off or out of service has no unit and no link,
+        but a plant that stands still counts with its installed capacity.
     """
     buses = case.buses[~case.buses["is_star"].to_numpy(bool)]
     vn_kv = {str(bus): float(kv) for bus, kv in zip(buses["bus_id"], buses["vn_kv"], strict=True)}
