@@ -39,11 +39,10 @@ class Factor:
     @classmethod
     def of(cls, matrix: sp.csc_matrix) -> Factor:
         lu = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.01, options={"SymmetricMode": True})
-        lower, upper = sp.tril(lu.L, -1).tocsc(), sp.triu(lu.U, 1).tocsc()
+        upper = lu.U
         return cls(
-            lower.indptr.astype(np.int64), lower.indices.astype(np.int64), lower.data,
-            upper.indptr.astype(np.int64), upper.indices.astype(np.int64), upper.data,
-            1 / lu.U.diagonal(), lu.perm_r.astype(np.int64), lu.perm_c.astype(np.int64),
+            *_off_diagonal(lu.L), *_off_diagonal(upper), 1 / upper.diagonal(), lu.perm_r.astype(np.int64),
+            lu.perm_c.astype(np.int64),
         )  # fmt: skip
 
     def solve(self, b: Floats) -> None:
@@ -51,6 +50,14 @@ class Factor:
         from grid.batch_kernels import lu_solve
 
         lu_solve(self.lp, self.li, self.lx, self.up, self.ui, self.ux, self.diagonal, b)
+
+
+def _off_diagonal(matrix: sp.csc_matrix) -> tuple[Ints, Ints, Floats]:
+    """Column starts, rows and values of a triangular matrix without its diagonal."""
+    columns = np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
+    kept = matrix.indices != columns
+    starts = np.concatenate([[0], np.cumsum(np.bincount(columns[kept], minlength=matrix.shape[1]))])
+    return starts.astype(np.int64), matrix.indices[kept].astype(np.int64), matrix.data[kept]
 
 
 @dataclass(frozen=True)
@@ -95,3 +102,54 @@ def base_jacobian(
         ],
         format="csc",
     )
+
+
+@dataclass(frozen=True)
+class JacobianPattern:
+    """:func:`base_jacobian` for many states and admittances of one pattern and one set of held voltages."""
+
+    f: Ints
+    t: Ints
+    """Row and column of each admittance entry, in the matrix's order."""
+    own: Ints
+    """Entry of each diagonal element."""
+    source: Ints
+    """Where each Jacobian entry comes from in [dP/dth, dP/dV, dQ/dth, dQ/dV, shares of the slack]."""
+    indices: Ints
+    indptr: Ints
+    weight: Floats
+
+    @classmethod
+    def of(cls, ybus: sp.csr_matrix, held: Bools, weight: Floats, reference: int) -> JacobianPattern:
+        """Of a matrix that has every diagonal element."""
+        n, entries = len(held), ybus.nnz
+        f = np.repeat(np.arange(n), np.diff(ybus.indptr))
+        t = ybus.indices.astype(np.int64)
+        free = np.flatnonzero(~held)
+        angle_at, free_at = np.full(n, -1), np.full(n, -1)
+        angle_at[np.setdiff1d(np.arange(n), [reference])] = np.arange(n - 1)
+        free_at[free] = n - 1 + np.arange(len(free))
+        last = n - 1 + len(free)
+        p_row = np.where(angle_at < 0, last, angle_at)
+        row = np.concatenate([p_row[f], p_row[f], free_at[f], free_at[f], p_row])
+        column = np.concatenate([angle_at[t], free_at[t], angle_at[t], free_at[t], np.full(n, last)])
+        source = np.flatnonzero((row >= 0) & (column >= 0))
+        source = source[(source < 4 * entries) | (weight[np.maximum(source - 4 * entries, 0)] != 0)]
+        order = np.lexsort((row[source], column[source]))
+        source = source[order]
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(column[source], minlength=last + 1))])
+        own = np.full(n, -1)
+        own[f[f == t]] = np.flatnonzero(f == t)
+        return cls(f, t, own, source, row[source].astype(np.int32), indptr.astype(np.int32), weight)
+
+    def matrix(self, admittance: Complexes, voltage: Complexes) -> sp.csc_matrix:
+        """The Jacobian with the admittance entries given (data of a matrix of this pattern)."""
+        flow = voltage[self.f] * np.conj(admittance * voltage[self.t])
+        total = np.bincount(self.f, flow.real, len(voltage)) + 1j * np.bincount(self.f, flow.imag, len(voltage))
+        size = np.abs(voltage)
+        by_angle, by_size = -1j * flow, flow / size[self.t]
+        by_angle[self.own] += 1j * total
+        by_size[self.own] += total / size
+        values = np.concatenate([by_angle.real, by_size.real, by_angle.imag, by_size.imag, -self.weight])
+        n = len(self.indptr) - 1
+        return sp.csc_matrix((values[self.source], self.indices, self.indptr), shape=(n, n))

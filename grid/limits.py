@@ -130,13 +130,13 @@ def nominal_limits(model: GridModel, settings: LimitSettings, after_outage: bool
         reverse = np.where(model.is_transformer, settings.reverse_percent, NO_LIMIT)
     low, high = model.vm_min_pu, model.vm_max_pu
     if after_outage and settings.post_fault_voltage:
-        bands = np.array([_post_fault_band(vn) for vn in model.vn_kv.tolist()])
+        bands = np.array([post_fault_band(vn) for vn in model.vn_kv.tolist()])
         low, high = np.minimum(low, bands[:, 0]), np.maximum(high, bands[:, 1])
     return np.concatenate([current, current, high, -low, reverse])
 
 
 @cached_by_standards
-def _post_fault_band(vn_kv: float) -> tuple[float, float]:
+def post_fault_band(vn_kv: float) -> tuple[float, float]:
     """Post-fault band of a level; where none is listed, one that widens nothing."""
     try:
         return voltage_band(vn_kv, "post_fault")

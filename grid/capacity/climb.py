@@ -35,7 +35,8 @@ FIRST_LOOK = 8
 """Outages solved by AC at an estimate before the full sweep."""
 NEAR = 1.05
 """Outages whose estimated exit lies within this factor of the least one are solved by AC."""
-MOST_ROUNDS = 40
+SETTLE_ROUNDS = 24
+MOST_SWEEPS = 30
 MOST_BUMPS = 2
 NOSE_MW = 0.2
 
@@ -87,6 +88,11 @@ class Climb:
         """First exit of each lane over all scenarios, at most its cap, shape (lanes,)."""
         return np.asarray(np.minimum(self.exits.min(axis=1), self.cap))
 
+    def to_try(self) -> Floats:
+        """Answer to try: just below the first exit, or the cap itself, shape (lanes,)."""
+        least = self.least
+        return np.asarray(np.where(least >= self.cap, self.cap, np.maximum(0.0, least - self.tolerance / 2)))
+
     def _screen(self, k: int) -> None:
         basis, one = self.basis, self.basis.scenarios[k]
         self.alive[:, k] = ~one.dead[self.nodes]
@@ -108,25 +114,25 @@ class Climb:
 
     def settle(self, lanes: Bools) -> None:
         """AC states of the outages that bind first until the least exit of every lane stands still."""
-        for _ in range(MOST_ROUNDS):
+        for turn in range(SETTLE_ROUNDS):
             least = self.least
             tight = np.minimum(NEAR * least + 10 * self.tolerance, self.cap)
             near = (self.exits <= tight[:, None]) & lanes[:, None]
             near &= np.abs(self.solved_at - least[:, None]) > self.tolerance / 4
             near &= least[:, None] > 0
             near &= ~((self.rows == DIVERGED) & (self.ends - self.good <= NOSE_MW / self.basis.base_mva))
-            self._keep_first(near)
+            self._keep_first(near, FIRST_LOOK * (1 + turn // 4))
             if not near.any():
                 return
             self._solve(near, least)
 
-    def _keep_first(self, near: Bools) -> None:
-        """Leave of each lane's outages the first ones."""
-        many = np.flatnonzero(near.sum(axis=1) > FIRST_LOOK)
+    def _keep_first(self, near: Bools, most: int) -> None:
+        """Leave of each lane's outages the first ones; more of them the longer a lane does not stand still."""
+        many = np.flatnonzero(near.sum(axis=1) > most)
         for lane in many.tolist():
             columns = np.flatnonzero(near[lane])
             order = np.argsort(self.exits[lane, columns], kind="stable")
-            near[lane, columns[order[FIRST_LOOK:]]] = False
+            near[lane, columns[order[most:]]] = False
 
     def sweep(self, lanes: Bools, answer: Floats, progress: Progress | None = None) -> Bools:
         """AC states of every outage at the answers; lanes in which nothing is broken, shape (lanes,)."""
@@ -166,7 +172,8 @@ class Climb:
         v = one.voltage
         refit(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes,  # type: ignore[call-arg]
               wr, wi, np.where(settled, at, 0.0), np.ascontiguousarray(self.good[lanes, k]),
-              self.bumps[lanes, k] < MOST_BUMPS, 1.3 * self.cap[lanes] + 0.1, first, second, row, row_2, over)  # fmt: skip
+              self.bumps[lanes, k] < MOST_BUMPS, 1.3 * self.cap[lanes] + 0.1, first, second, row, row_2,
+              over)  # fmt: skip
         self._note(k, lanes, at, settled, over, (first, second, row, row_2))
         return lanes[over | ~settled]
 
@@ -250,16 +257,18 @@ def climb_buses(
     climb.settle(everyone)
     screened = climb.least.copy()
     certified = np.zeros(len(nodes), dtype=bool)
-    answer = np.maximum(0.0, climb.least - climb.tolerance / 2)
+    answer = climb.to_try()
     if len(scenarios) == 1:
         certify = everyone
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MOST_SWEEPS):
         open_ = certify & ~certified
         if not open_.any():
             break
-        answer[open_] = np.maximum(0.0, climb.least[open_] - climb.tolerance / 2)
+        answer[open_] = climb.to_try()[open_]
         clear = climb.sweep(open_, answer, progress)
-        held = clear & (climb.exits.min(axis=1) >= answer)
+        # clear is not enough: the exit itself must lie there, by quadratics that all go through this very point
+        found = climb.least
+        held = clear & (found >= answer) & ((found <= answer + 2 * climb.tolerance) | (answer >= cap))
         certified |= held
         climb.settle(open_ & ~held)
     return _answers(climb, answer, estimated, screened, certified)

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from grid.batch import BatchSolver
-from grid.batch_factor import Factor, Places, base_jacobian
-from grid.capacity.kernels import chord, correct_shared, voltage_slopes
+from grid.batch_factor import Factor, Places
+from grid.capacity.kernels import chord, correct_shared, droop_power, voltage_slopes
 from grid.capacity.modes import ModeKey
 from grid.capacity.settings import CapacitySettings
 
@@ -99,10 +98,9 @@ def states_of(basis: Basis, scenario: int, nodes: Ints, p: Floats, slopes: Slope
         if ranges is None:
             break
         asked = _keys_asked(basis, one, keys, nodes, p, vr, vi, pending[settled[pending]])
-        moved = [lane for lane, key in asked.items() if key != keys[lane]]
-        for lane in moved:
-            keys[lane] = asked[lane]
-        pending = np.array(moved, dtype=np.int64)
+        for lane, key in asked.items():
+            keys[lane] = key
+        pending = np.array(sorted(asked), dtype=np.int64)
         if not len(pending):
             break
     settled[pending] = settled[pending] & (ranges is None)
@@ -184,11 +182,11 @@ def _refactored(
 ) -> Complexes | None:
     """Chords with a fresh factor each; None where they run away or do not end."""
     solver = basis.solver
-    ybus = solver.ybus if one.branch < 0 else without_branch(solver.ybus, one)
+    pattern, entries = basis.pattern(held), admittances_without(basis, one)
     nodes, power, voltage = np.array([node]), np.array([p]), start
     for _ in range(REFACTORED):
         try:
-            factor = Factor.of(base_jacobian(ybus, voltage, held, solver.weight, solver.reference))
+            factor = Factor.of(pattern.matrix(entries, voltage))
         except RuntimeError:  # singular: the nose itself
             return None
         places = Places.of(held, solver.reference, factor)
@@ -207,28 +205,30 @@ def _refactored(
 def _keys_asked(
     basis: Basis, one: Scenario, keys: list[ModeKey], nodes: Ints, p: Floats, vr: Floats, vi: Floats, lanes: Ints
 ) -> dict[int, ModeKey]:
-    """Mode that each solved lane asks for."""
+    """Mode that each solved lane asks for, of the lanes that ask for another one."""
     ranges, solver = basis.ranges, basis.solver
     assert ranges is not None
-    asked: dict[int, ModeKey] = {}
     if not len(lanes):
-        return asked
+        return {}
     v = vr[:, lanes] + 1j * vi[:, lanes]
-    drawn = reactive_drawn(solver, one, v)
-    for column, lane in enumerate(lanes.tolist()):
-        others = solver.injected.imag - ranges.base
-        output = drawn[:, column] - others
-        unit, control = basis.settings.direction, basis.settings.plant
-        if control.droop_per_pu > 0:
-            from grid.capacity.kernels import droop_power
-
-            u = float(abs(v[nodes[lane], column]))
-            q = unit.real * droop_power(u, control.u_ref_pu, control.dead_band_pu, control.droop_per_pu, control.q_max)
-        else:
-            q = unit.imag
-        output[nodes[lane]] -= q * p[lane]
-        asked[lane] = ranges.next_key(keys[lane], output, np.abs(v[:, column]), one.dead)
+    output = reactive_drawn(solver, one, v) - (solver.injected.imag - ranges.base)[:, None]
+    output[nodes[lanes], np.arange(len(lanes))] -= p[lanes] * _plant_q(basis.settings, np.abs(v), nodes[lanes])
+    asked: dict[int, ModeKey] = {}
+    for key in {keys[lane] for lane in lanes}:
+        columns = np.array([c for c, lane in enumerate(lanes) if keys[lane] == key])
+        for column in columns[ranges.leaves(key, output[:, columns], np.abs(v[:, columns]), one.dead)].tolist():
+            asked[int(lanes[column])] = ranges.next_key(key, output[:, column], np.abs(v[:, column]), one.dead)
     return asked
+
+
+def _plant_q(settings: CapacitySettings, size: Floats, nodes: Ints) -> Floats:
+    """Reactive power of each lane's plant per unit of its active power."""
+    control, unit = settings.plant, settings.direction
+    if control.droop_per_pu <= 0:
+        return np.full(len(nodes), unit.imag)
+    at = size[nodes, np.arange(len(nodes))]
+    figures = (control.u_ref_pu, control.dead_band_pu, control.droop_per_pu, control.q_max)
+    return unit.real * np.array([droop_power(u, *figures) for u in at.tolist()])
 
 
 def reactive_drawn(solver: BatchSolver, one: Scenario, v: Complexes) -> Floats:
@@ -242,9 +242,15 @@ def reactive_drawn(solver: BatchSolver, one: Scenario, v: Complexes) -> Floats:
     return np.asarray(drawn, dtype=np.float64)
 
 
-def without_branch(ybus: sp.csr_matrix, one: Scenario) -> sp.csr_matrix:
-    """Admittances as the seeing sides have them after the loss."""
+def admittances_without(basis: Basis, one: Scenario) -> Complexes:
+    """Entries of the admittance matrix as the seeing sides have them after the loss, in the base matrix's order."""
+    ybus = basis.solver.ybus
+    data: Complexes = ybus.data.copy()
+    if one.branch < 0:
+        return data
     y = one.y[0::2] + 1j * one.y[1::2]
-    values = np.array([y[0] * one.sees[0], y[1] * one.sees[0], y[2] * one.sees[1], y[3] * one.sees[1]])
-    rows, columns = [one.f, one.f, one.t, one.t], [one.f, one.t, one.f, one.t]
-    return (ybus - sp.csr_matrix((values, (rows, columns)), shape=ybus.shape)).tocsr()
+    for value, i, j, sees in ((y[0], one.f, one.f, 0), (y[1], one.f, one.t, 0), (y[2], one.t, one.f, 1),
+                              (y[3], one.t, one.t, 1)):  # fmt: skip
+        start, end = ybus.indptr[i], ybus.indptr[i + 1]
+        data[start + int(np.flatnonzero(ybus.indices[start:end] == j)[0])] -= value * one.sees[sees]
+    return data

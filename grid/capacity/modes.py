@@ -67,6 +67,20 @@ class Ranges:
         injected[lower] += 1j * (self.low - self.base)[lower]
         return injected
 
+    def leaves(self, key: ModeKey, output: Floats, magnitude: Floats, dead: Bools) -> Bools:
+        """Which states, shape (states,), do not fit their mode; arguments as :meth:`next_key`, (nodes, states)."""
+        free, upper, lower = self._sides(key, dead)
+        off = (output[free] > self.high[free, None] + ROOM_PU) | (output[free] < self.low[free, None] - ROOM_PU)
+        up = magnitude[upper] > self.set_point[upper, None] + ROOM_PU
+        down = magnitude[lower] < self.set_point[lower, None] - ROOM_PU
+        return np.asarray(off.any(axis=0) | up.any(axis=0) | down.any(axis=0))
+
+    def _sides(self, key: ModeKey, dead: Bools) -> tuple[Bools, Bools, Bools]:
+        """Nodes with generators that hold their voltage, stand at the upper, at the lower limit."""
+        upper, lower = np.zeros(len(dead), dtype=bool), np.zeros(len(dead), dtype=bool)
+        upper[list(key[0])], lower[list(key[1])] = True, True
+        return np.isfinite(self.set_point) & ~upper & ~lower & ~dead, upper, lower
+
     def next_key(self, key: ModeKey, output: Floats, magnitude: Floats, dead: Bools) -> ModeKey:
         """Mode that a solved state asks for; the same where it fits.
 
@@ -78,9 +92,7 @@ class Ranges:
         dead : array of bool, shape (nodes,)
             Nodes whose generators do not matter.
         """
-        upper, lower = np.zeros(len(dead), dtype=bool), np.zeros(len(dead), dtype=bool)
-        upper[list(key[0])], lower[list(key[1])] = True, True
-        holds = np.isfinite(self.set_point) & ~upper & ~lower & ~dead
+        holds, upper, lower = self._sides(key, dead)
         back_up = upper & (magnitude > self.set_point + ROOM_PU)
         back_down = lower & (magnitude < self.set_point - ROOM_PU)
         new_upper = (upper & ~back_up) | (holds & (output > self.high + ROOM_PU))

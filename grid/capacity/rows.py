@@ -10,6 +10,7 @@ import numpy.typing as npt
 from grid.batch import BatchSolver
 from grid.capacity.kernels import NEVER
 from grid.capacity.settings import CapacitySettings
+from grid.limits import post_fault_band
 from grid.model.contracts import BusBranch
 from grid.studies.n_1 import ratings_mva
 from layers.contracts import Finding, InputError
@@ -148,7 +149,12 @@ def _voltage_limits(solver: BatchSolver, settings: CapacitySettings) -> tuple[Fl
         use = real & np.isfinite(given_low)
         np.maximum.at(low, a.node[use], given_low[use])
     high, low = high[solver.members], low[solver.members]
-    return high, low, high + settings.post_fault_band_pu, low - settings.post_fault_band_pu
+    high_1, low_1 = high + settings.post_fault_band_pu, low - settings.post_fault_band_pu
+    if settings.post_fault_standard:
+        vn = buses["vn_kv"].to_numpy(float)[_first_bus(solver)]
+        bands = np.array([post_fault_band(level) for level in vn.tolist()])
+        high_1, low_1 = np.fmax(high_1, bands[:, 1]), np.fmin(low_1, bands[:, 0])
+    return high, low, high_1, low_1
 
 
 def _reverse(

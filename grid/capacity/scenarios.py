@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.batch import BatchSolver
-from grid.batch_factor import STATES, Factor, Places, base_jacobian
+from grid.batch_factor import STATES, Factor, JacobianPattern, Places
 from grid.batch_outages import woodbury
 from grid.capacity.lanes import (
     NO_CORRECTION,
     Correction,
+    admittances_without,
     lane_schedule,
     reactive_drawn,
     run_chord,
-    without_branch,
 )
 from grid.capacity.modes import ModeKey, Ranges
 from grid.capacity.rows import Rows, build_rows
@@ -89,6 +89,7 @@ class Basis:
     _corrections: dict[int, Correction] = field(default_factory=dict)
     _bytes: int = 0
     _modes: dict[tuple[int, ModeKey], ModeParts] = field(default_factory=dict)
+    _patterns: dict[bytes, JacobianPattern] = field(default_factory=dict)
 
     @classmethod
     def of_case(
@@ -235,11 +236,18 @@ class Basis:
     def _own_factor(self, one: Scenario, key: ModeKey) -> tuple[Factor, Places]:
         solver = self.solver
         held = solver.held if self.ranges is None else self.ranges.held(solver, key)
-        ybus = solver.ybus if one.branch < 0 else without_branch(solver.ybus, one)
-        factor = Factor.of(base_jacobian(ybus, one.voltage, held, solver.weight, solver.reference))
+        factor = Factor.of(self.pattern(held).matrix(admittances_without(self, one), one.voltage))
         return factor, Places.of(held, solver.reference, factor)
 
     # what the lanes ask for
+
+    def pattern(self, held: Bools) -> JacobianPattern:
+        """Where the Jacobian's entries come from with some nodes holding their voltage."""
+        name = held.tobytes()
+        if name not in self._patterns:
+            solver = self.solver
+            self._patterns[name] = JacobianPattern.of(solver.ybus, held, solver.weight, solver.reference)
+        return self._patterns[name]
 
     def mode(self, scenario: int, key: ModeKey) -> ModeParts:
         """Held nodes, schedule, factor, places and correction of a scenario whose generators stand at some limits."""

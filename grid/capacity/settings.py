@@ -6,7 +6,8 @@ limit                before any outage (N-0)                      after an outag
 line loading         current <= ``line_percent`` of rating a      <= ``line_n_1_percent`` of rating b, else a
 transformer loading  the same with ``transformer_percent``        ``transformer_n_1_percent`` (short time)
 reverse flow         low to high side <= ``reverse_percent``      not applied
-voltage              the bus's own band                           the band widened by ``post_fault_band_pu``
+voltage              the bus's own band                           the band widened by ``post_fault_band_pu``, or
+                                                                  the level's post-fault band where that is wider
 voltage step         change by the plant <= ``voltage_step_pu``   the same, against the outage without the plant
 ==================== ============================================ =============================================
 
@@ -62,6 +63,8 @@ class CapacitySettings:
     """Whether the voltage bands of the buses are limits."""
     post_fault_band_pu: float = 0.0
     """How far the band opens at either end after an outage."""
+    post_fault_standard: bool = False
+    """After an outage also allow the post-fault band of ``standards/voltage_limits.csv`` for the bus's level."""
     voltage_step_pu: float | None = None
     slack_pu: float = 0.001
     slack_percent: float = 1.0
@@ -87,6 +90,7 @@ class CapacitySettings:
             slack_percent=figures.base_slack_percent,
             search_cap_factor=figures.search_cap_factor,
             plant=PlantControl(figures.plant_power_factor),
+            post_fault_standard=figures.post_fault_voltage,
         )
 
     @property
