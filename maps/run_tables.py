@@ -126,6 +126,8 @@ ADDRESSES: Mapping[str, Address] = {
     "cost_by_technology": Address("cost/by_technology.csv", ("technology", "cost_item")),
     "co2_avoided": Address("cost/co2_avoided.csv", ("technology",)),
     "criteria": Address("scores/criteria.csv", ("criterion",)),
+    "plan_summary": Address("plan/summary.json#", ()),
+    "plan_binding": Address("plan/binding.csv", ("stage", "point", "limit", "element", "outage")),
     "plan_stages": Address("plan/summary.json#stages", ("stage",)),
     "plan_measures": Address("plan/measures.csv", ("measure_id",)),
     "plan_staircase": Address("plan/staircase.csv", ("step",)),
@@ -201,7 +203,9 @@ class RunTables:
     cost_by_technology: Sheet | None = None
     co2_avoided: Sheet | None = None
     criteria: Sheet | None = None
+    plan_summary: Sheet | None = None
     plan_stages: Sheet | None = None
+    plan_binding: Sheet | None = None
     plan_measures: Sheet | None = None
     plan_staircase: Sheet | None = None
     plan_sites: Sheet | None = None

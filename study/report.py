@@ -111,9 +111,12 @@ class _Sources:
     manifest: Manifest
 
     def sheet(self, address: Address) -> Sheet | None:
-        """The table at an address: a CSV file, or a list of records inside a JSON file (``file#name``)."""
-        file, _, part = address.file.partition("#")
-        if part:
+        """The table at an address: a CSV file, or records inside a JSON file.
+
+        ``file#name`` is the list of that name, ``file#`` the plain values of the file as one record.
+        """
+        file, hash_, part = address.file.partition("#")
+        if hash_:
             return self._records(file, part, address)
         path = self.folder / file
         return Sheet(address.file, address.key, read_texts(path)) if path.is_file() else None
@@ -122,7 +125,8 @@ class _Sources:
         if file == MANIFEST_NAME:
             return _of_manifest(self.manifest, part, address)
         content = self.about if file == ABOUT_NAME else _json(self.folder / file)
-        records = content.get(part)
+        plain = {name: value for name, value in content.items() if not isinstance(value, dict | list)}
+        records = content.get(part) if part else ([plain] if plain else None)
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             return None
         return sheet_of(pd.DataFrame(records), address.file, *address.key)

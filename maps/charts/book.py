@@ -12,7 +12,7 @@ from maps.charts.land import land_waterfall
 from maps.charts.look import drawing, png_of, svg_of, word
 from maps.charts.single_line import single_line
 from maps.charts.sketch_map import sketch_map
-from maps.charts.staircase import staircase
+from maps.charts.staircase import plan_staircase, staircase
 from maps.charts.supply import supply_curve
 from maps.charts.targets import target_bars
 from maps.charts.year import duration_curves
@@ -43,6 +43,7 @@ CHARTS = (
           ("land_states", "land_waterfall", "rules", "host_types", "projects")),
     Chart("supply_curve", "supply.title", supply_curve, ("projects",)),
     Chart("staircase", "staircase.title", staircase, ("projects",)),
+    Chart("plan_staircase", "staircase.plan_title", plan_staircase, ("plan_staircase",)),
     Chart("hosting", "hosting.title", hosting_bars, ("substations",)),
     Chart("duration", "duration.title", duration_curves, ("year_hours",)),
     Chart("heat_maps", "heat.title", heat_maps, ("n_1_classes", "year_hours", "operating_points")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,12 +76,16 @@ def _outages(axes: Axes, severity: Sheet, run: RunTables, language: str) -> None
     labels = case_labels(run, language)
     picture = _picture(axes, table)
     axes.set_yticks(range(len(classes)), [class_label(name, language) for name in classes], fontsize=8)
-    axes.set_xticks(range(len(cases)), [plain(labels.get(case, case), 24) for case in cases], fontsize=8)
+    axes.set_xticks(range(len(cases)), [_in_lines(labels.get(case, case)) for case in cases], fontsize=8)
     for (row, column), value in np.ndenumerate(table):
         if np.isfinite(value):
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8, color=_ink_on(value))
     axes.set_title(word("heat.outages", language), loc="left", fontsize=9)
     axes.figure.colorbar(picture, ax=axes, shrink=0.9)
+
+
+def _in_lines(label: str) -> str:
+    return "\n".join(textwrap.wrap(plain(label, 48), 17))
 
 
 def _year(axes: Axes, table: Floats, language: str) -> None:

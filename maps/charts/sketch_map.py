@@ -48,7 +48,8 @@ def _districts(axes: Axes, run: RunTables, language: str) -> None:
             x, y = part.exterior.coords.xy
             axes.fill(x, y, facecolor="#F6F7F8", edgecolor=named["other_edge"], linewidth=0.7, zorder=0)
         at = shape.representative_point()
-        axes.text(at.x, at.y, plain(name, 16), fontsize=8, color=named["label"], ha="center", va="center", zorder=6)
+        axes.text(at.x, at.y, plain(name, 16), fontsize=8, color=named["label"], ha="center", va="center", zorder=6,
+                  bbox={"facecolor": "white", "alpha": 0.75, "pad": 1.0, "edgecolor": "none"})  # fmt: skip
 
 
 def _projects(axes: Axes, projects: Sheet, language: str) -> None:

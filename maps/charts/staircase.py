@@ -25,6 +25,28 @@ def staircase_of_projects(projects: Sheet) -> tuple[Floats, Floats, Floats]:
     return np.cumsum(asked) / 1e3, np.cumsum(accepted) / 1e3, np.cumsum(np.where(lifted, asked, accepted)) / 1e3
 
 
+def plan_staircase(run: RunTables, language: str) -> Figure | None:
+    """Deliverable GW of the plan against what is spent on measures; None where the run has no plan."""
+    table = run.plan_staircase
+    if table is None or not len(table):
+        return None
+    gigawatts, spent = table.numbers("deliverable_gw"), table.numbers("grid_cost_cny") / 1e8
+    named = palette().named
+    figure = new_figure(7.4, 3.0)
+    axes = figure.subplots()
+    quiet_axes(axes)
+    axes.step(spent, gigawatts, where="post", color=named["first"], linewidth=1.8, marker="o", markersize=3.5,
+              label=word("staircase.plan_with", language))  # fmt: skip
+    axes.axhline(float(gigawatts[0]), color=named["lost"], linestyle="--", linewidth=1.0,
+                 label=word("staircase.plan_without", language))  # fmt: skip
+    axes.set_ylim(0, float(np.nanmax(gigawatts)) * 1.12)
+    axes.set_xlim(left=0)
+    axes.set_xlabel(word("staircase.x_cost", language))
+    axes.set_ylabel(word("staircase.y", language))
+    axes.legend(loc="lower right", fontsize=8)
+    return figure
+
+
 def staircase(run: RunTables, language: str) -> Figure | None:
     """Deliverable GW against GW asked for; None where the run has no projects."""
     if run.projects is None or not len(run.projects):

@@ -12,8 +12,8 @@ from maps.report.figures import figure_html
 from maps.run_tables import RunTables, Sheet
 
 TOP_SITES = 10
-_TOP_LIMITS = 6
-_TOP_MEASURES = 6
+_TOP_LIMITS = 5
+_TOP_MEASURES = 5
 _TOP_TARGETS = 6
 _TOP_GROUPS = 8
 
@@ -54,7 +54,7 @@ def _first(write: Writer, title: str) -> str:
     return (
         f"<h1>{safe(title)}</h1>{subtitle}{_tiles(write)}"
         f'<div class="columns"><div class="picture">{write.chart("sketch_map")}</div><div>{groups}</div></div>{targets}'
-        f'<div class="strip">{write.chart("staircase")}</div>'
+        f'<div class="strip">{write.chart("plan_staircase") or write.chart("staircase")}</div>'
     )
 
 
@@ -84,11 +84,20 @@ def _second(write: Writer) -> str:
     return (
         _block(write, "brief.top", "top_sites", top_sites(run.projects), TOP_SITES, "brief.no_top")
         + _block(write, "brief.limits", "brief_binding", run.binding, _TOP_LIMITS, "brief.no_limits")
-        + _block(write, "brief.build", "brief_measures", useful_measures(run), _TOP_MEASURES, "brief.no_build")
-        + (write.note("brief.build_note") if useful_measures(run) else "")
+        + _what_to_build(write)
         + f"<h3>{write.word('brief.caveats')}</h3><ul>{_items(caveats(write))}</ul>"
         + f"<h3>{write.word('brief.decide')}</h3><ol>{_items(decisions(write))}</ol>"
     )
+
+
+def _what_to_build(write: Writer) -> str:
+    """Measures of the plan where there is one, else the single measures that were tried."""
+    plan = write.run.plan_measures
+    if plan is not None:
+        return _block(write, "brief.plan", "brief_plan", plan, _TOP_MEASURES, "brief.plan_empty")
+    single = useful_measures(write.run)
+    block = _block(write, "brief.build", "brief_measures", single, _TOP_MEASURES, "brief.no_build")
+    return block + (write.note("brief.build_note") if single is not None else "")
 
 
 def _items(lines: list[str]) -> str:
@@ -138,7 +147,7 @@ def caveats(write: Writer) -> list[str]:
         lines.append(write.fill(
             "caveat.assumptions", all=write.key_figure("assumptions"), weak=write.key_figure("assumptions_c")
         ))  # fmt: skip
-    if run.plan_stages is None:
+    if run.plan_summary is None and run.plan_measures is None:
         lines.append(write.word("caveat.no_plan"))
     return lines
 
@@ -153,12 +162,13 @@ def decisions(write: Writer) -> list[str]:
         ))  # fmt: skip
     if run.targets is not None:
         for row in np.flatnonzero(run.targets.numbers("gap_mw") > 0)[:2].tolist():
+            key = "decide.target" if run.targets.numbers("candidates_mw")[row] > 0 else "decide.target_without"
             lines.append(write.fill(
-                "decide.target", quantity=safe(run.targets.cell(row, f"quantity_{write.language}")),
+                key, quantity=safe(run.targets.cell(row, f"quantity_{write.language}")),
                 year=safe(run.targets.cell(row, "year")), gap=figure_html(run.targets, row, "gap_mw"),
             ))  # fmt: skip
     measures = useful_measures(run)
-    if measures is not None:
+    if measures is not None and run.plan_measures is None:
         lines.append(write.fill(
             "decide.measure", measure=f"<code>{safe(measures.cell(0, 'upgrade_id'))}</code>",
             cost=figure_html(measures, 0, "cost_cny_per_mw"), lift=figure_html(measures, 0, "lift_mw"),

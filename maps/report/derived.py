@@ -45,7 +45,7 @@ def derive(run: RunTables) -> Derived:
         by_technology=by_group(run.projects, "technology"),
         by_district=by_group(run.projects, "district_code"),
         by_origin=by_group(run.projects, "origin"),
-        binding=binding_elements(run.projects),
+        binding=binding_elements(run),
         measure_effects=measure_effects(run),
         n_1_severity=severity,
         n_1_classes=outage_classes(severity),

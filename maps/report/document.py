@@ -56,12 +56,12 @@ def _words() -> dict[str, Text]:
 
 @dataclass(frozen=True)
 class Section:
-    """A numbered part of a page; ``body`` is HTML."""
+    """A numbered part of a page; ``body`` is HTML. ``wide`` turns the paper; None leaves it as the section before."""
 
     id: str
     title: str
     body: str
-    wide: bool = False
+    wide: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Writer:
         return f'<table class="{css}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
 
     def _column(self, column: Column) -> str:
-        return f"{column.name}_{self.language}" if column.kind == "name" else column.name
+        return f"{column.name}_{self.language}" if column.kind in ("name", "named") else column.name
 
     def cell(self, column: Column, sheet: Sheet, row: int) -> str:
         """One cell as HTML."""
@@ -156,6 +156,9 @@ class Writer:
             return safe(self.case_label(text)) if text else DASH
         if column.kind == "flag":
             return self.word("flag.yes" if text in ("True", "true") else "flag.no") if text else DASH
+        if column.kind == "named":
+            name, identifier = text, sheet.cell(row, sheet.key[0])
+            return f"{safe(name)}<br><code>{_breakable(identifier)}</code>" if name != identifier else safe(name)
         if column.kind == "id":
             return f"<code>{_breakable(text)}</code>" if text else DASH
         return safe(text) if text else DASH
@@ -183,7 +186,11 @@ _LOOKED_UP: dict[str, Callable[[RunTables, str, str], str]] = {
 
 
 def _css(column: Column) -> str:
-    return "number" if column.kind in ("number", "by_unit") else "id" if column.kind == "id" else "text"
+    if column.kind in ("number", "by_unit"):
+        return "number"
+    if column.kind.startswith("word:") or column.kind == "flag":
+        return "word"
+    return column.kind if column.kind in ("id", "named") else "text"
 
 
 def _breakable(identifier: str) -> str:
@@ -211,11 +218,12 @@ def _css_string(text: str) -> str:
 
 def numbered(sections: Sequence[Section]) -> str:
     """Sections with their numbers and anchors."""
-    return "\n".join(
-        f'<section id="{s.id}"{" class=wide" if s.wide else ""}><h2>{place}&ensp;{html.escape(s.title)}</h2>\n'
-        f"{s.body}</section>"
-        for place, s in enumerate(sections, start=1)
-    )
+    written, wide = [], False
+    for place, section in enumerate(sections, start=1):
+        wide = wide if section.wide is None else section.wide
+        head = f"<h2>{place}&ensp;{html.escape(section.title)}</h2>"
+        written.append(f'<section id="{section.id}"{" class=wide" if wide else ""}>{head}\n{section.body}</section>')
+    return "\n".join(written)
 
 
 def contents(sections: Sequence[Section], title: str) -> str:

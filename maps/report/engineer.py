@@ -41,7 +41,7 @@ def _study_line(write: Writer) -> str:
     )  # fmt: skip
 
 
-def _section(write: Writer, name: str, *parts: str, wide: bool = False) -> Section:
+def _section(write: Writer, name: str, *parts: str, wide: bool | None = False) -> Section:
     return Section(name, write.plain(f"section.{name}"), "\n".join(part for part in parts if part), wide)
 
 
@@ -86,17 +86,17 @@ def _assumptions(write: Writer) -> Section:
 
 def _land(write: Writer) -> Section:
     if write.run.land_states is None:
-        return _section(write, "land", write.missing("land.none"))
+        return _section(write, "land", write.missing("land.none"), wide=None)
     return _section(
         write, "land", write.note("land.states"), write.table("land_states", write.run.land_states),
-        write.chart("land_waterfall"), _optional(write, "land.criteria", "criteria", write.run.criteria),
+        _optional(write, "land.criteria", "criteria", write.run.criteria), write.chart("land_waterfall"),
     )  # fmt: skip
 
 
 def _cases(write: Writer) -> Section:
     run = write.run
     if run.cases is None:
-        return _section(write, "cases", write.missing("cases.none"))
+        return _section(write, "cases", write.missing("cases.none"), wide=None)
     worst = None if run.branches is None else _by_largest(run.branches, "loading_percent", 25)
     binding = _optional(write, "cases.binding", "binding", run.binding, 25)
     return _section(
@@ -115,7 +115,7 @@ def _by_largest(sheet: Sheet, column: str, most: int) -> Sheet:
 def _n_1(write: Writer) -> Section:
     run = write.run
     if run.n_1_severity is None or run.cases is None:
-        return _section(write, "n_1", write.missing("n_1.none"))
+        return _section(write, "n_1", write.missing("n_1.none"), wide=None)
     status = np.array(run.n_1_severity.texts("status"))
     solved = run.n_1_severity.chosen(status == "solved")
     worst = solved.chosen(list(range(min(WORST_OUTAGES, len(solved)))))
@@ -134,14 +134,14 @@ def _n_1(write: Writer) -> Section:
 
 def _voltage(write: Writer) -> Section:
     if write.run.voltage_bands is None:
-        return _section(write, "voltage", write.missing("voltage.none"))
+        return _section(write, "voltage", write.missing("voltage.none"), wide=None)
     return _section(write, "voltage", write.note("voltage.text"), write.table("voltage_bands", write.run.voltage_bands))
 
 
 def _short_circuit(write: Writer) -> Section:
     table = write.run.short_circuit
     if table is None:
-        return _section(write, "short_circuit", write.missing("short_circuit.none"))
+        return _section(write, "short_circuit", write.missing("short_circuit.none"), wide=None)
     tightest = table.chosen(np.argsort(table.numbers("margin_percent"), kind="stable"))
     return _section(write, "short_circuit", write.table("short_circuit", tightest, most=_MOST))
 
@@ -149,14 +149,14 @@ def _short_circuit(write: Writer) -> Section:
 def _ratio(write: Writer) -> Section:
     table = write.run.capacity_load_ratio
     if table is None:
-        return _section(write, "ratio", write.missing("ratio.none"))
+        return _section(write, "ratio", write.missing("ratio.none"), wide=None)
     return _section(write, "ratio", write.note("ratio.formula"), write.table("capacity_load_ratio", table))
 
 
 def _year(write: Writer) -> Section:
     run = write.run
     if run.year_hours is None:
-        return _section(write, "year", write.missing("year.none"))
+        return _section(write, "year", write.missing("year.none"), wide=None)
     text = write.paragraph(
         "year.text", hours=write.key_figure("year_hours"), above=write.key_figure("year_hours_above_rating"),
         worst=write.key_figure("year_loading_max_percent", 1),
@@ -170,7 +170,7 @@ def _year(write: Writer) -> Section:
 def _hosting(write: Writer) -> Section:
     run = write.run
     if run.substations is None:
-        return _section(write, "hosting", write.missing("hosting.none"))
+        return _section(write, "hosting", write.missing("hosting.none"), wide=None)
     return _section(
         write, "hosting", write.note("hosting.formula"), write.table("hosting", run.substations, css="dense"),
         write.chart("hosting"), wide=True,
@@ -180,13 +180,13 @@ def _hosting(write: Writer) -> Section:
 def _grades(write: Writer) -> Section:
     grades = write.run.grades
     body = write.missing("grades.none") if grades is None else write.table("grades", grades, css="dense")
-    return _section(write, "grades", body, wide=grades is not None)
+    return _section(write, "grades", body, wide=None if grades is None else True)
 
 
 def _measures(write: Writer) -> Section:
     run = write.run
     if run.upgrades is None or not len(run.upgrades):
-        return _section(write, "measures", write.missing("measures.none"))
+        return _section(write, "measures", write.missing("measures.none"), wide=None)
     proof = _optional(write, "measures.proof", "measure_effects", run.measure_effects)
     return _section(
         write, "measures", write.table("upgrades", run.upgrades), proof or write.missing("measures.no_effects"),
@@ -194,10 +194,23 @@ def _measures(write: Writer) -> Section:
     )  # fmt: skip
 
 
+def _plan(write: Writer) -> Section:
+    run = write.run
+    if run.plan_summary is None and run.plan_measures is None:
+        return _section(write, "plan", write.missing("plan.none"), wide=None)
+    return _section(
+        write, "plan", _optional(write, "plan.summary", "plan_summary", run.plan_summary),
+        _optional(write, "plan.stages", "plan_stages", run.plan_stages),
+        _optional(write, "plan.measures", "plan_measures", run.plan_measures, _MOST),
+        write.chart("plan_staircase"), _optional(write, "plan.staircase", "plan_staircase", run.plan_staircase, _MOST),
+        _optional(write, "plan.binding", "plan_binding", run.plan_binding, 25), wide=True,
+    )  # fmt: skip
+
+
 def _findings(write: Writer) -> Section:
     found = write.run.findings
     if found is None or not len(found):
-        return _section(write, "findings", write.missing("findings.none"))
+        return _section(write, "findings", write.missing("findings.none"), wide=None)
     return _section(write, "findings", write.table("findings", found), wide=True)
 
 
@@ -215,5 +228,5 @@ def _versions(write: Writer) -> Section:
 
 SECTIONS: tuple[Callable[[Writer], Section], ...] = (
     _study, _inputs, _assumptions, _land, _cases, _n_1, _voltage, _short_circuit, _ratio, _year, _hosting, _grades,
-    _measures, _findings, _versions,
+    _measures, _plan, _findings, _versions,
 )  # fmt: skip

@@ -146,11 +146,12 @@ def by_group(projects: Sheet | None, column: str, order: Iterable[str] = ()) -> 
     return sums.iloc[np.lexsort((-sums["capacity_mw"].to_numpy(float), np.array(place, dtype=int)))].reset_index()
 
 
-def binding_elements(projects: Sheet | None) -> pd.DataFrame | None:
+def binding_elements(run: RunTables) -> pd.DataFrame | None:
     """What keeps projects out: each binding element with the projects and MW it holds back, most first.
 
     ``held_back_mw`` sums grid capacity less what is accepted. Case and outage are those of its largest project.
     """
+    projects = run.projects
     if projects is None:
         return None
     short = projects.numbers("grid_capacity_mw") - projects.numbers("accepted_mw")
@@ -160,13 +161,40 @@ def binding_elements(projects: Sheet | None) -> pd.DataFrame | None:
     })  # fmt: skip
     table = table[(table["binding_element"] != "") & (table["held_back_mw"] > 1e-9)]
     if table.empty:
-        return pd.DataFrame(columns=["binding_element", "binding_case", "binding_outage", "projects", "held_back_mw"])
+        return pd.DataFrame(columns=["binding_element", "element_zh", "element_en", "binding_case", "binding_outage",
+                                     "projects", "held_back_mw"])  # fmt: skip
     leading = table.sort_values("held_back_mw", ascending=False, kind="stable").groupby("binding_element").head(1)
     sums = table.groupby("binding_element")["held_back_mw"].agg(projects="size", held_back_mw="sum")
     joined = leading[["binding_element", "binding_case", "binding_outage"]].merge(
         sums, left_on="binding_element", right_index=True
     )
+    for place, language in enumerate(("zh", "en"), start=1):
+        names = element_names(run, language)
+        joined.insert(place, f"element_{language}", [names.get(str(e), str(e)) for e in joined["binding_element"]])
     return joined.sort_values(["held_back_mw", "binding_element"], ascending=[False, True]).reset_index(drop=True)
+
+
+def element_names(run: RunTables, language: str) -> dict[str, str]:
+    """What lines are called, and transformers and buses by their station; empty where the run has no network tables."""
+    names: dict[str, str] = {}
+    stations = run.network_stations
+    if stations is None:
+        return {}
+    station = dict(zip(stations.texts("station_id"), stations.texts(f"name_{language}"), strict=True))
+    if run.network_buses is not None:
+        own = zip(run.network_buses.texts("bus_id"), run.network_buses.texts("station_id"),
+                  run.network_buses.numbers("vn_kv"), strict=True)  # fmt: skip
+        names |= {bus: f"{station.get(home, home)} {kv:g} kV" for bus, home, kv in own}
+    if run.network_transformers is not None:
+        word = "主变" if language == "zh" else "transformer"
+        units = run.network_transformers
+        for unit, home in zip(units.texts("transformer_id"), units.texts("station_id"), strict=True):
+            number = unit.rpartition("#")[2] if "#" in unit else ""
+            names[unit] = f"{station.get(home, home)} {word} {number}".strip()
+    if run.network_lines is not None:
+        lines = run.network_lines
+        names |= dict(zip(lines.texts("line_id"), lines.texts(f"name_{language}"), strict=True))
+    return names
 
 
 def measure_effects(run: RunTables) -> pd.DataFrame | None:
@@ -184,12 +212,15 @@ def measure_effects(run: RunTables) -> pd.DataFrame | None:
     gains["lift"] = gains["after"] - gains["before"]
     lifted = [] if run.projects is None else run.projects.texts("upgrade_id")
     rows = []
-    for measure, cost in zip(run.upgrades.texts("upgrade_id"), run.upgrades.numbers("cost_cny"), strict=True):
+    told = [run.upgrades.texts(f"description_{language}") for language in ("zh", "en")]
+    costs = run.upgrades.numbers("cost_cny")
+    for measure, zh, en, cost in zip(run.upgrades.texts("upgrade_id"), *told, costs, strict=True):
         own = gains[(gains["upgrade_id"] == measure) & gains["lift"].notna()]
         best = own.sort_values("lift", ascending=False, kind="stable").iloc[:1]
         lift = float(best["lift"].iloc[0]) if len(best) else math.nan
         rows.append({
-            "upgrade_id": measure, "buses": len(own), "projects": lifted.count(measure),
+            "upgrade_id": measure, "description_zh": zh, "description_en": en, "cost_cny": cost,
+            "buses": len(own), "projects": lifted.count(measure),
             "best_bus": str(best["bus_id"].iloc[0]) if len(best) else "",
             "before_n_1_mw": float(best["before"].iloc[0]) if len(best) else math.nan,
             "after_n_1_mw": float(best["after"].iloc[0]) if len(best) else math.nan,

@@ -36,8 +36,25 @@ def write_run(folder: Path, *, name: str = "城西", without: tuple[str, ...] = 
     if "land/districts.geojson" not in without:
         (folder / "land").mkdir(exist_ok=True)
         _districts(name).to_file(folder / "land/districts.geojson", driver="GeoJSON", engine="pyogrio")
+    if "plan/summary.json" not in without:
+        (folder / "plan").mkdir(exist_ok=True)
+        (folder / "plan/summary.json").write_text(_plan_summary(), "utf-8")
     write_manifest(_manifest(folder, name), folder)
     return folder
+
+
+def _plan_summary() -> str:
+    import json
+
+    stage = {"stage": 2030, "mw": 270.0, "energy_mwh": 297000.0, "target_mw": 300.0, "shortfall_mw": 30.0}
+    totals = {
+        "objective_cny": 9.5e7,
+        "best_bound_cny": 9.48e7,
+        "gap_percent": 0.21,
+        "ac_violations": 0,
+        "seconds": 12.3,
+    }
+    return json.dumps({**totals, "stages": [stage]})
 
 
 def _about(name: str) -> str:
@@ -122,7 +139,50 @@ def _tables(name: str) -> dict[str, pd.DataFrame]:
         **_load_flow(),
         **_network(name),
         **_land(name),
+        **_plan(name),
+        **_grades(name),
     }
+
+
+def _plan(name: str) -> dict[str, pd.DataFrame]:
+    measures = pd.DataFrame(
+        {
+            "order": [1], "measure_id": ["add_transformer:T220#1"], "kind": ["add_transformer"], "element": ["T220#1"],
+            "description_zh": [name], "description_en": [name], "stage": [2030], "investment_cny": [9e6],
+            "annual_cost_cny": [8e5], "unlocked_mw": [40.0], "cny_per_mw": [225000.0], "cost_confidence": ["C"],
+        }
+    )  # fmt: skip
+    staircase = pd.DataFrame(
+        {
+            "step": [0, 1], "measure_id": ["", "add_transformer:T220#1"], "deliverable_gw": [0.23, 0.27],
+            "grid_cost_cny": [0.0, 9e6], "with_upgrades": [False, True],
+        }
+    )  # fmt: skip
+    binding = pd.DataFrame(
+        {
+            "stage": [2030], "point": ["noon"], "limit": ["line_loading"], "element": ["L110#1"],
+            "outage": ["L220#1"], "price": [1234.5],
+        }
+    )  # fmt: skip
+    return {"plan/measures.csv": measures, "plan/staircase.csv": staircase, "plan/binding.csv": binding}
+
+
+def _grades(name: str) -> dict[str, pd.DataFrame]:
+    grades = pd.DataFrame(
+        {
+            "equipment_id": ["S220"], "name_zh": [name], "name_en": [name], "vn_kv": [220.0], "sn_mva": [360.0],
+            "edition": ["dlt2041-2025"], "connected_mw": [50.0], "open_connect_mw": [120.5], "grade": ["yellow"],
+            "reason_zh": [name], "reason_en": [name], "formula_zh": ["C1 = 0.8 x 360 - 50"],
+            "formula_en": ["C1 = 0.8 x 360 - 50"], "clause": ["6.2"], "confidence": ["B"],
+        }
+    )  # fmt: skip
+    shorts = pd.DataFrame(
+        {
+            "case": ["evening"], "bus": ["S500/500"], "name": [name], "vn_kv": [500.0], "ikss_3ph_ka": [31.2],
+            "ikss_1ph_ka": [29.9], "breaker_ka": [63.0], "margin_percent": [50.5], "grade": ["green"],
+        }
+    )  # fmt: skip
+    return {"loadflow/grades.csv": grades, "loadflow/short_circuit.csv": shorts}
 
 
 def _projects(name: str) -> pd.DataFrame:

@@ -51,6 +51,8 @@ KEYS = {address.file: address.key for address in ADDRESSES.values()}
 def records(folder: Path, file: str) -> list[dict[str, object]]:
     """Rows of a table of the run, read by other means than the program's."""
     name, _, part = file.partition("#")
+    if file.endswith("#"):
+        return [json.loads((folder / name).read_text("utf-8"))]
     if part:
         return json.loads((folder / name).read_text("utf-8"))[part]
     with (folder / name).open(encoding="utf-8-sig", newline="") as stream:
