@@ -128,7 +128,11 @@ ADDRESSES: Mapping[str, Address] = {
     "criteria": Address("scores/criteria.csv", ("criterion",)),
     "plan_summary": Address("plan/summary.json#", ()),
     "plan_binding": Address("plan/binding.csv", ("stage", "point", "limit", "element", "outage")),
-    "plan_stages": Address("plan/summary.json#stages", ("stage",)),
+    "plan_stages": Address("plan/summary.json#stages", ("year",)),
+    "plan_violations": Address("plan/summary.json#violations", ("stage", "point", "limit", "element", "outage")),
+    "plan_greedy": Address("plan/summary.json#greedy", ()),
+    "plan_targets": Address("plan/targets.csv", ("target",)),
+    "plan_storage": Address("plan/storage.csv", ("bus_id", "stage")),
     "plan_measures": Address("plan/measures.csv", ("measure_id",)),
     "plan_staircase": Address("plan/staircase.csv", ("step",)),
     "plan_sites": Address("plan/sites.csv", ("candidate_id",)),
@@ -205,6 +209,10 @@ class RunTables:
     criteria: Sheet | None = None
     plan_summary: Sheet | None = None
     plan_stages: Sheet | None = None
+    plan_violations: Sheet | None = None
+    plan_greedy: Sheet | None = None
+    plan_targets: Sheet | None = None
+    plan_storage: Sheet | None = None
     plan_binding: Sheet | None = None
     plan_measures: Sheet | None = None
     plan_staircase: Sheet | None = None

@@ -113,7 +113,7 @@ class _Sources:
     def sheet(self, address: Address) -> Sheet | None:
         """The table at an address: a CSV file, or records inside a JSON file.
 
-        ``file#name`` is the list of that name, ``file#`` the plain values of the file as one record.
+        ``file#name`` is the list or record of that name, ``file#`` the plain values of the file as one record.
         """
         file, hash_, part = address.file.partition("#")
         if hash_:
@@ -125,8 +125,8 @@ class _Sources:
         if file == MANIFEST_NAME:
             return _of_manifest(self.manifest, part, address)
         content = self.about if file == ABOUT_NAME else _json(self.folder / file)
-        plain = {name: value for name, value in content.items() if not isinstance(value, dict | list)}
-        records = content.get(part) if part else ([plain] if plain else None)
+        found = content.get(part) if part else dict(content)
+        records = [found] if isinstance(found, dict) and found else found
         if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
             return None
         return sheet_of(pd.DataFrame(records), address.file, *address.key)

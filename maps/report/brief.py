@@ -51,6 +51,7 @@ def _first(write: Writer, title: str) -> str:
         + _block(write, "brief.districts", "brief_district", run.by_district, _TOP_GROUPS)
     )
     targets = _block(write, "brief.targets", "brief_targets", run.targets, _TOP_TARGETS, "brief.no_targets")
+    targets += _block(write, "brief.plan_targets", "plan_targets", run.plan_targets, _TOP_TARGETS)
     return (
         f"<h1>{safe(title)}</h1>{subtitle}{_tiles(write)}"
         f'<div class="columns"><div class="picture">{write.chart("sketch_map")}</div><div>{groups}</div></div>{targets}'
@@ -82,12 +83,21 @@ def _block(write: Writer, heading: str, table: str, sheet: Sheet | None, most: i
 def _second(write: Writer) -> str:
     run = write.run
     return (
-        _block(write, "brief.top", "top_sites", top_sites(run.projects), TOP_SITES, "brief.no_top")
+        _leading_sites(write)
         + _block(write, "brief.limits", "brief_binding", run.binding, _TOP_LIMITS, "brief.no_limits")
         + _what_to_build(write)
         + f"<h3>{write.word('brief.caveats')}</h3><ul>{_items(caveats(write))}</ul>"
         + f"<h3>{write.word('brief.decide')}</h3><ol>{_items(decisions(write))}</ol>"
     )
+
+
+def _leading_sites(write: Writer) -> str:
+    """Sites of the plan where there is one, else the best ranked that the network takes in full."""
+    plan = write.run.plan_sites
+    if plan is not None:
+        built = plan.chosen(plan.numbers("planned_capacity_mw") > 0)
+        return _block(write, "brief.plan_sites", "plan_sites", built, TOP_SITES, "brief.no_top")
+    return _block(write, "brief.top", "top_sites", top_sites(write.run.projects), TOP_SITES, "brief.no_top")
 
 
 def _what_to_build(write: Writer) -> str:
@@ -160,13 +170,14 @@ def decisions(write: Writer) -> list[str]:
             "decide.limit", element=f"<code>{safe(run.binding.cell(0, 'binding_element'))}</code>",
             projects=figure_html(run.binding, 0, "projects"), mw=figure_html(run.binding, 0, "held_back_mw"),
         ))  # fmt: skip
-    if run.targets is not None:
+    if run.targets is not None and run.plan_targets is None:
         for row in np.flatnonzero(run.targets.numbers("gap_mw") > 0)[:2].tolist():
             key = "decide.target" if run.targets.numbers("candidates_mw")[row] > 0 else "decide.target_without"
             lines.append(write.fill(
                 key, quantity=safe(run.targets.cell(row, f"quantity_{write.language}")),
                 year=safe(run.targets.cell(row, "year")), gap=figure_html(run.targets, row, "gap_mw"),
             ))  # fmt: skip
+    lines += _decisions_of_the_plan(write)
     measures = useful_measures(run)
     if measures is not None and run.plan_measures is None:
         lines.append(write.fill(
@@ -177,6 +188,26 @@ def decisions(write: Writer) -> list[str]:
         lines.append(write.word("decide.survey"))
     if top_sites(run.projects):
         lines.append(write.word("decide.reserve"))
+    return lines
+
+
+def _decisions_of_the_plan(write: Writer) -> list[str]:
+    """Targets that the plan misses, with its reason, and its first measure."""
+    run, lines = write.run, []
+    if run.plan_targets is not None:
+        for row in np.flatnonzero(run.plan_targets.numbers("missing_mw") > 0.5)[:2].tolist():
+            cell = {name: safe(run.plan_targets.cell(row, name)) for name in ("target", "stage")}
+            lines.append(write.fill(
+                "decide.plan_target", target=cell["target"], year=cell["stage"],
+                gap=figure_html(run.plan_targets, row, "missing_mw"),
+                why=safe(run.plan_targets.cell(row, f"why_{write.language}") or "–"),
+            ))  # fmt: skip
+    if run.plan_measures is not None and len(run.plan_measures):
+        lines.append(write.fill(
+            "decide.plan", measure=f"<code>{safe(run.plan_measures.cell(0, 'measure_id'))}</code>",
+            cost=figure_html(run.plan_measures, 0, "investment_cny", 1, 1e-6),
+            mw=figure_html(run.plan_measures, 0, "unlocked_mw"),
+        ))  # fmt: skip
     return lines
 
 

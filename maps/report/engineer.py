@@ -200,10 +200,15 @@ def _plan(write: Writer) -> Section:
         return _section(write, "plan", write.missing("plan.none"), wide=None)
     return _section(
         write, "plan", _optional(write, "plan.summary", "plan_summary", run.plan_summary),
+        _optional(write, "plan.greedy", "plan_greedy", run.plan_greedy),
         _optional(write, "plan.stages", "plan_stages", run.plan_stages),
+        _optional(write, "plan.targets", "plan_targets", run.plan_targets),
         _optional(write, "plan.measures", "plan_measures", run.plan_measures, _MOST),
         write.chart("plan_staircase"), _optional(write, "plan.staircase", "plan_staircase", run.plan_staircase, _MOST),
-        _optional(write, "plan.binding", "plan_binding", run.plan_binding, 25), wide=True,
+        _optional(write, "plan.storage", "plan_storage", run.plan_storage, _MOST),
+        _optional(write, "plan.binding", "plan_binding", run.plan_binding, 25),
+        _optional(write, "plan.violations", "plan_violations", run.plan_violations, _MOST),
+        _optional(write, "plan.sites", "plan_sites", run.plan_sites, _MOST), wide=True,
     )  # fmt: skip
 
 

@@ -46,15 +46,18 @@ def write_run(folder: Path, *, name: str = "城西", without: tuple[str, ...] = 
 def _plan_summary() -> str:
     import json
 
-    stage = {"stage": 2030, "mw": 270.0, "energy_mwh": 297000.0, "target_mw": 300.0, "shortfall_mw": 30.0}
+    stage = {
+        "year": 2030, "installed_mw": 270.0, "grid_capacity_mw": 250.5, "energy_mwh": 297000.0, "curtailed_mwh": 120.0,
+        "storage_mw": 10.0, "storage_mwh": 20.0, "grid_investment_cny": 9e6, "ac_violations": 0,
+    }  # fmt: skip
     totals = {
-        "objective_cny": 9.5e7,
-        "best_bound_cny": 9.48e7,
-        "gap_percent": 0.21,
-        "ac_violations": 0,
-        "seconds": 12.3,
-    }
-    return json.dumps({**totals, "stages": [stage]})
+        "objective": "least_cost", "objective_cny": 9.5e7, "best_bound_cny": 9.48e7, "gap_percent": 0.21,
+        "ac_violations": 0, "ac_states_checked": 120, "seconds": 12.3, "sites_built": 3,
+    }  # fmt: skip
+    broken = {"stage": 2030, "point": "noon", "limit": "line_loading", "element": "L110#1", "outage": "",
+              "value": 101.5, "allowed": 100.0}  # fmt: skip
+    greedy = {"objective_cny": 9.9e7, "shortfall_mw": 35.0, "ac_clean": True, "measures": []}
+    return json.dumps({**totals, "stages": [stage], "violations": [broken], "greedy": greedy})
 
 
 def _about(name: str) -> str:
@@ -164,7 +167,25 @@ def _plan(name: str) -> dict[str, pd.DataFrame]:
             "outage": ["L220#1"], "price": [1234.5],
         }
     )  # fmt: skip
-    return {"plan/measures.csv": measures, "plan/staircase.csv": staircase, "plan/binding.csv": binding}
+    targets = pd.DataFrame(
+        {
+            "target": [name], "technology_group": ["pv"], "stage": [2030], "kind": ["at_least"], "new_mw": [300.0],
+            "planned_mw": [270.0], "missing_mw": [30.0], "why_zh": [name], "why_en": [name],
+        }
+    )  # fmt: skip
+    sites = pd.DataFrame(
+        {
+            "order": [1, 2], "candidate_id": ["P-2", "P-6"], "name_zh": [name, name], "name_en": [name, name],
+            "stage": ["2030", ""], "planned_capacity_mw": [60.0, 0.0], "p50_mwh": [66000.0, 0.0],
+            "lcoe_cny_per_kwh": [0.27, 0.31], "station_zh": [name, name], "station_en": [name, name],
+            "verdict": ["build", "no_room"],
+        }
+    )  # fmt: skip
+    storage = pd.DataFrame({"bus_id": ["S110/110"], "stage": [2030], "power_mw": [10.0], "energy_mwh": [20.0]})
+    return {
+        "plan/measures.csv": measures, "plan/staircase.csv": staircase, "plan/binding.csv": binding,
+        "plan/targets.csv": targets, "plan/sites.csv": sites, "plan/storage.csv": storage,
+    }  # fmt: skip
 
 
 def _grades(name: str) -> dict[str, pd.DataFrame]:

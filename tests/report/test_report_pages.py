@@ -121,6 +121,7 @@ EVERYTHING = (
     "loadflow/network/lines.csv", "loadflow/network/transformers.csv", "loadflow/network/loads.csv",
     "loadflow/network/generators.csv", "land/states.csv", "land/waterfall.csv", "land/rules.csv", "about.json",
     "land/districts.geojson", "plan/summary.json", "plan/measures.csv", "plan/staircase.csv", "plan/binding.csv",
+    "plan/targets.csv", "plan/sites.csv", "plan/storage.csv",
     "loadflow/grades.csv", "loadflow/short_circuit.csv",
 )  # fmt: skip
 
