@@ -40,7 +40,7 @@ StudyArgument = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(help="Run folder, e.g. data/processed/bozhou/latest.")]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="Folder that holds data/processed; the program's own by default.")
+    Path | None, typer.Option("--root", help="Folder that holds data/processed; FENGGUANG_ROOT, or the program's own.")
 ]
 
 
@@ -260,6 +260,9 @@ def _reported() -> Iterator[None]:
             raise SystemExit(_Exit.BAD_INPUT) from None
         if isinstance(error, typer.BadParameter):
             raise
+        if isinstance(error, BrokenPipeError):  # the reader, head or less, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            raise SystemExit(_Exit.DONE) from None
         typer.echo(f"the run failed: {type(error).__name__}: {error}", err=True)
         if os.environ.get("FENGGUANG_TRACEBACK"):
             raise

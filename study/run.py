@@ -43,6 +43,7 @@ from study.study_file import PROGRAM_ROOT, Study
 PACKAGES = ("layers", "siting", "grid", "maps", "study")
 PROCESSED = Path("data") / "processed"
 STAGE_NAMES = tuple(stage.name for stage in STAGES)
+ROOT_VARIABLE = "FENGGUANG_ROOT"
 SHOWN = "shown"
 """Cache name of what a run's map and lists were drawn from."""
 
@@ -71,8 +72,9 @@ class Shown:
 
 
 def processed_folder(root: Path | None = None) -> Path:
-    """Where results lie: ``data/processed`` of the program, or of ``root``."""
-    return (PROGRAM_ROOT if root is None else root) / PROCESSED
+    """Where results lie: ``data/processed`` of ``root``, else of ``FENGGUANG_ROOT``, else of the program."""
+    stated = os.environ.get(ROOT_VARIABLE)
+    return (root or (Path(stated) if stated else PROGRAM_ROOT)) / PROCESSED
 
 
 def open_results(study: Study, *, root: Path | None = None, progress: Progress = no_progress) -> Results:
