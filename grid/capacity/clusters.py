@@ -122,13 +122,15 @@ def corridor_clusters(study: Study, alone: Alone | None = None, similarity: floa
     records, used = [], dict[str, int]()
     for members in groups:
         ids = [names[s] for s in members]
-        together = max_total(study.only(ids))
+        total, status = float(single.mw[members].sum()), "clean"
+        if len(ids) > 1:
+            together = max_total(study.only(ids))
+            total, status = max(together.total_mw, float(single.mw[members].max())), together.status
         corridor = ", ".join(dict.fromkeys(e for s in members for e in corridors[s]))
         title = corridor or "no limit"
         used[title] = used.get(title, 0) + 1
         title = title if used[title] == 1 else f"{title} ({used[title]})"
-        records.append((title, corridor, ", ".join(ids), len(ids), max(0.0, together.total_mw),
-                        float(single.mw[members].sum()), together.status))  # fmt: skip
+        records.append((title, corridor, ", ".join(ids), len(ids), total, float(single.mw[members].sum()), status))
     table = pd.DataFrame(records, columns=list(CLUSTERS.columns))
     return CLUSTERS.validate(table.sort_values("capacity_mw", ascending=False, kind="stable", ignore_index=True))
 
@@ -272,7 +274,7 @@ class GroupFigures:
     table: pd.DataFrame
     simultaneous_share: float
     answers: Mapping[str, Together]
-    """Simultaneous answer of every group."""
+    """Simultaneous answer of every group of two sites or more."""
 
 
 def group_figures(study: Study, parent: Mapping[str, str]) -> GroupFigures:
@@ -295,9 +297,11 @@ def group_figures(study: Study, parent: Mapping[str, str]) -> GroupFigures:
     for node in reversed(tree.order):
         below = tree.children(node)
         if below:
-            answers[node] = max_total(study.only(tree.leaves(node)))
+            leaves = tree.leaves(node)
+            if len(leaves) > 1:
+                answers[node] = max_total(study.only(leaves))
             # each child's own answer is one of the parent's: nothing beside it
-            alone[node] = max(answers[node].total_mw, *(alone[c] for c in below))
+            alone[node] = max([answers[node].total_mw if len(leaves) > 1 else 0.0, *(alone[c] for c in below)])
     given = reconcile(tree, alone)
     wanted = np.array([given[name] for name in names])
     taken = study.start.mw if study.base_case else filled(study, wanted, wanted)[0].mw

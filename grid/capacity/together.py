@@ -27,6 +27,8 @@ from grid.model.arrays import Bools, Floats
 
 Kind = Literal["max total", "proportional", "first come", "max-min"]
 Status = Literal["clean", "shrunk", "gap", "base case"]
+FREE_ROUNDS = 2
+"""Rounds after which a residual that does not fall keeps the next answer near to the last."""
 MOST_NOSES = 2
 """Answers beyond the last solution of some outage, after which the search ends at it."""
 
@@ -189,16 +191,25 @@ def _search(study: Study, weights: Floats, progress: Progress | None) -> _Found:
         found.programmes += optimum.made
         here = float(weights @ point.mw)
         enough = max(options.gap_mw, options.gap_share * abs(optimum.total))
-        if study.clean(point, AIM) and not np.isfinite(radius) and optimum.total - here <= enough:
-            found.point, found.bound, found.settled = point, max(optimum.total, here), True
-            return found
+        if study.clean(point, AIM) and optimum.total - here <= enough:
+            if np.isfinite(radius):  # settled within the box: does it hold without?
+                free = linear_optimum(
+                    study, point, weights, 0.0 * point.mw, study.cap_mw, near_rows(study, point, known)
+                )
+                found.bound = optimum.total if free is None else free.total
+            if found.bound - here <= enough:
+                found.point, found.bound, found.settled = point, max(found.bound, here), True
+                return found
+            radius = np.inf
+            continue
         known = [b for b, *_ in optimum.rows] + known
         there = study.point(optimum.mw, point)
         if not there.solved:
             climbed = study.climb(found.point, there.mw - found.point.mw, 1.0)
             there, found.stopped, nose = climbed.point, climbed.bound, nose + 1
-        radius = max(0.5 * float(np.abs(optimum.mw - point.mw).max(initial=0.0)), options.gap_mw)
-        radius = radius if k >= options.most_rounds // 2 else np.inf
+        elif k >= FREE_ROUNDS and _badness(study, there) > 0.3 * _badness(study, point):
+            # corners of nearly the same total: stay near
+            radius = max(0.5 * float(np.abs(optimum.mw - point.mw).max(initial=0.0)), options.gap_mw)
         if study.clean(there, AIM) and float(weights @ there.mw) >= float(weights @ found.point.mw):
             found.point = there
         point = there
@@ -207,6 +218,13 @@ def _search(study: Study, weights: Floats, progress: Progress | None) -> _Found:
         if progress:
             progress("max total", (k + 1) / options.most_rounds)
     return _ended(study, weights, found, point)
+
+
+def _badness(study: Study, point: Point) -> float:
+    """Largest residual in shares of its tolerance, at least what the search aims at."""
+    options = study.options
+    loading = point.residual_percent / options.loading_tolerance_percent
+    return max(loading, point.residual_pu / options.voltage_tolerance_pu, AIM)
 
 
 def _ended(study: Study, weights: Floats, found: _Found, point: Point) -> _Found:
