@@ -150,10 +150,7 @@ class BatchSolver:
         States
             Blocks in order.
         """
-        nodes = sp.csr_matrix(
-            (np.ones(self.arrays.n_bus), (self.arrays.node, np.arange(self.arrays.n_bus))),
-            shape=(self.arrays.n_node, self.arrays.n_bus),
-        )[self.members]
+        nodes = self._node_sum()
         count = change.shape[1]
         starts = range(0, count, STATES)
 
@@ -213,6 +210,24 @@ class BatchSolver:
             return self.reference
         side = self._cut_sides()[int(branch)]
         return int(side[int(np.argmax(self._load_and_plants[1][side]))])
+
+    def outages_at(self, change: Complexes, branches: Ints, progress: Progress | None = None) -> Iterator[States]:
+        """States that differ from the base in both: column k has injections ``change[:, k]`` (as for
+        :meth:`injections`) and has lost branch row ``branches[k]``, -1 none."""
+        nodes, cut = self._node_sum(), self._cut_sides()
+
+        def block(first: int) -> States:
+            added = np.asarray(nodes @ change[:, first : first + STATES]) / self.arrays.base_mva
+            lost = Lost.of(self, branches[first : first + STATES], cut)
+            return self._block(first, self.injected[:, None] + added, lost)
+
+        yield from self._all(block, range(0, len(branches), STATES), len(branches), progress)
+
+    def _node_sum(self) -> sp.csr_matrix:
+        """Sums values of buses at the nodes of the part."""
+        a = self.arrays
+        ones = (np.ones(a.n_bus), (a.node, np.arange(a.n_bus)))
+        return sp.csr_matrix(ones, shape=(a.n_node, a.n_bus))[self.members]
 
     def reference_lost(self, branch: int) -> bool:
         """Whether the loss of a bridge cuts the reference off from the larger part of the load; then the largest
@@ -310,11 +325,11 @@ class BatchSolver:
     def _full(self, injected: Complexes, lost: Lost | None, s: int) -> tuple[Status, Complexes, float]:
         """The full load flow of one state."""
         alive = np.ones(self.arrays.n_branch, dtype=bool)
-        if lost is not None:
+        if lost is not None and lost.branch[s] >= 0:
             alive[lost.branch[s]] = False
         extra = np.zeros(self.arrays.n_node, complex)
         extra[self.members] = injected - self.injected
-        arrays = _with_extra(self.arrays, extra)
+        arrays = with_extra(self.arrays, extra)
         if lost is not None and self.reference_lost(lost.branch[s]):
             node = self.members[self.reference_after(int(lost.branch[s]))]
             at_node = self.arrays.node[self.arrays.generator_bus] == node
@@ -412,7 +427,7 @@ def _scheduled(
     return voltage, held, np.asarray(scheduled, dtype=np.complex128), np.asarray(current, dtype=np.complex128)
 
 
-def _with_extra(arrays: CaseArrays, extra: Complexes) -> CaseArrays:
+def with_extra(arrays: CaseArrays, extra: Complexes) -> CaseArrays:
     """The same arrays with further injections at nodes, as constant exchange."""
     nodes = np.flatnonzero(extra)
     first_bus = {int(node): bus for bus, node in reversed(list(enumerate(arrays.node)))}
