@@ -13,9 +13,9 @@ which is exact; nothing is searched. The firm capacity is the first break.
 
 Storage charges what would be curtailed and gives it back as soon as there is room. No plan with foresight curtails
 less: by induction over the hours, any other plan has at least as much energy in its storage or has curtailed at least
-as much more, and an emptier storage never curtails more afterwards. The least curtailed energy is the value of a
-linear program with C on its right-hand side (storage in a fixed ratio to C or not), hence convex in C and 0 at 0, so
-that its share never falls and has one root per target.
+as much more, and an emptier storage never curtails more afterwards (charging and discharging at once, which would only
+burn energy, is no plan). The curtailed share never falls with C: a plan for C, with all its powers scaled by C'/C < 1,
+is a plan for C' with the same share. So there is one root per target.
 """
 
 from __future__ import annotations

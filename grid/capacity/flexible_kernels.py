@@ -37,8 +37,8 @@ def simulate(limit, profile, capacity, power, energy, into, out):  # type: ignor
 def capacity_at(limit, profile, share, low, fixed, per_mw, hours, into, out):  # type: ignore[no-untyped-def]
     """Largest capacity at which the curtailed share is ``share``; ``low`` is one at which it is not exceeded.
 
-    Storage of ``fixed + per_mw * capacity`` MW and so many hours. The curtailed energy is convex in the capacity and
-    0 at 0, so its share never falls: one root, found by secants that keep their bracket (Illinois).
+    Storage of ``fixed + per_mw * capacity`` MW and so many hours. The share never falls with the capacity
+    (:mod:`grid.capacity.flexible`): one root, found by secants and halvings in turn, which keep their bracket.
     """
     high = max(2 * low, 1.0)
     gap_low, gap_high = -share, 0.0
@@ -52,11 +52,11 @@ def capacity_at(limit, profile, share, low, fixed, per_mw, hours, into, out):  #
         high *= 2
     if gap_high <= 0:
         return np.inf
-    for _ in range(_PASSES):
+    for turn in range(_PASSES):
         if high - low <= _CLOSE * high:
             break
         middle = 0.5 * (low + high)
-        if gap_low < 0:
+        if turn % 2 == 0 and gap_low < 0:
             secant = (low * gap_high - high * gap_low) / (gap_high - gap_low)
             if low < secant < high:
                 middle = secant
@@ -65,8 +65,6 @@ def capacity_at(limit, profile, share, low, fixed, per_mw, hours, into, out):  #
         gap = curtailed / available - share
         if gap > 0:
             high, gap_high = middle, gap
-            gap_low *= 0.5
         else:
             low, gap_low = middle, gap
-            gap_high *= 0.5
     return low

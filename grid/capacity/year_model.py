@@ -216,6 +216,8 @@ class Refit:
     outage: Ints
     bus: Ints
     """Column of the plant, shape (corrections,)."""
+    size_mw: Floats
+    """Plant at which it was fitted."""
     re: Floats
     im: Floats
     """Shape (corrections, ends)."""
@@ -225,19 +227,27 @@ class Refit:
     @classmethod
     def none(cls, watched: Watched) -> Refit:
         ends, empty = len(watched.end), np.empty(0, np.int64)
-        return cls(empty, empty, np.empty((0, ends)), np.empty((0, ends)), np.empty((0, len(watched.node))))
+        return cls(
+            empty, empty, np.empty(0), np.empty((0, ends)), np.empty((0, ends)), np.empty((0, len(watched.node)))
+        )
 
     def first(self, count: int) -> Ints:
         """Where the corrections of each of ``count`` outages begin, and the end."""
         return np.searchsorted(self.outage, np.arange(count + 1)).astype(np.int64)
 
-    def joined(self, other: Refit) -> Refit:
-        outage = np.concatenate([self.outage, other.outage])
+    def replaced_by(self, other: Refit) -> Refit:
+        """These corrections and the others, which stand for the same pairs here."""
+        taken = set(zip(other.outage.tolist(), other.bus.tolist(), strict=True))
+        pairs = zip(self.outage.tolist(), self.bus.tolist(), strict=True)
+        kept = np.array([pair not in taken for pair in pairs], dtype=bool)
+        outage = np.concatenate([self.outage[kept], other.outage])
         order = np.argsort(outage, kind="stable")
-        bus = np.concatenate([self.bus, other.bus])[order]
-        rest = (np.concatenate(pair)[order] for pair in
-                ((self.re, other.re), (self.im, other.im), (self.vm, other.vm)))  # fmt: skip
-        return Refit(outage[order], bus, *rest)
+        rest = (
+            np.concatenate([mine[kept], more])[order]
+            for mine, more in ((self.bus, other.bus), (self.size_mw, other.size_mw), (self.re, other.re),
+                               (self.im, other.im), (self.vm, other.vm))
+        )  # fmt: skip
+        return Refit(outage[order], *rest)
 
 
 def refit(
@@ -278,7 +288,7 @@ def refit(
 
     a, c = factors.a, factors.c
     return Refit(
-        outage, column, lack(exact.re, x0.re, plant.re, a[:, :, 0], c[:, :, 0], ends),
+        outage, column, size, lack(exact.re, x0.re, plant.re, a[:, :, 0], c[:, :, 0], ends),
         lack(exact.im, x0.im, plant.im, a[:, :, 1], c[:, :, 1], ends),
         lack(exact.vm, x0.vm, plant.vm, factors.a_node, factors.c_node, nodes),
     )  # fmt: skip

@@ -100,6 +100,8 @@ class YearSettings:
     """Hours of each group that size the plants for the secants and say which pairs are refitted."""
     refits: int = 3
     """Rounds of refits to AC states after the outage with the plant in."""
+    refit_share: float = 0.2
+    """Change of a pair's typical limit from which it is fitted anew."""
     block_hours: int = 256
     first_mw: float = 10.0
     """Plant of the first factors."""

@@ -56,27 +56,40 @@ class System:
             yield factors, more, slice(place, place + len(factors.outage))
             place += len(factors.outage)
 
-    def refit_to(self, study: Study, code: Codes) -> int:
-        """Correct the pairs (outage, bus) that bind somewhere in ``code`` (buses, hours) and are not corrected yet;
-        how many were."""
+    def refit_to(self, study: Study, limit: Floats, code: Codes) -> int:
+        """Fit the pairs (outage, bus) that bind somewhere in ``code`` (buses, hours) at the middle of the limits that
+        they set; how many were not fitted there yet."""
         count = 0
-        bus = np.repeat(np.arange(len(code)), code.shape[1])
-        pairs = np.unique(np.stack([code.ravel() // study.watched.row_count, bus])[:, code.ravel() >= 0], axis=1)
+        number, bus, size = _binding_pairs(study, limit, code)
         for n, (factors, more, rows) in enumerate(self.parts()):
             order = np.argsort(self.number[rows], kind="stable")
-            at = np.searchsorted(self.number[rows][order], pairs[0]).clip(max=len(order) - 1)
-            outage = order[at]
-            use = self.number[rows][outage] == pairs[0]
-            done = set(zip(more.outage.tolist(), more.bus.tolist(), strict=True))
-            wanted = [p for p in zip(outage[use].tolist(), pairs[1][use].tolist(), strict=True) if p not in done]
+            at = np.searchsorted(self.number[rows][order], number).clip(max=len(order) - 1)
+            done = dict(zip(zip(more.outage.tolist(), more.bus.tolist(), strict=True), more.size_mw, strict=True))
+            wanted = [
+                (int(order[k]), int(bus[j]), float(size[j]))
+                for j, k in enumerate(at)
+                if self.number[rows][order[k]] == number[j]
+                and abs(done.get((int(order[k]), int(bus[j])), np.inf) - size[j]) > study.settings.refit_share * size[j]
+            ]
             if wanted:
-                k, column = np.array(wanted, dtype=np.int64).T
-                new = refit(self.solver, study.watched, factors, self.plant, self.plant.power[rows], k, column,
-                            study.bus[column], self.size_mw[column], study.settings.limits.direction)  # fmt: skip
-                self.refits[n] = more.joined(new)
+                outage, column, mw = (np.array(x) for x in zip(*wanted, strict=True))
+                new = refit(self.solver, study.watched, factors, self.plant, self.plant.power[rows], outage, column,
+                            study.bus[column], mw, study.settings.limits.direction)  # fmt: skip
+                self.refits[n] = more.replaced_by(new)
                 count += len(new.bus)
                 study.ac_states += len(wanted)
         return count
+
+
+def _binding_pairs(study: Study, limit: Floats, code: Codes) -> tuple[Ints, Ints, Floats]:
+    """(outage number, bus, median of the limits) of the pairs that bind."""
+    bus, hour = np.nonzero((code >= study.watched.row_count) & (limit > 0))
+    pair = (code[bus, hour] // study.watched.row_count).astype(np.int64) * len(code) + bus
+    order = np.lexsort((limit[bus, hour], pair))
+    found, first, many = np.unique(pair[order], return_index=True, return_counts=True)
+    middle = limit[bus, hour][order][first + many // 2]
+    number, column = np.divmod(found, len(code))
+    return number, column, np.maximum(middle, np.minimum(study.settings.least_mw, study.cap_mw[column]))
 
 
 def search_group(
@@ -97,8 +110,8 @@ def search_group(
             size = np.clip(np.quantile(rough, settings.quantile, axis=1), np.minimum(settings.least_mw, cap), cap)
         systems = [_system(study, own, judged, size, n + k == 0) for k, (own, judged) in enumerate(solvers)]
         for _ in range(settings.refits):
-            names = _searched(study, systems, sample, voltage, limit, code)[1]
-            if not sum(system.refit_to(study, names) for system in systems):
+            found = _searched(study, systems, sample, voltage, limit, code)
+            if not sum(system.refit_to(study, *found) for system in systems):
                 break
         for system in systems:
             _search(study, system, group.hours, voltage, limit, code, counts)

@@ -132,10 +132,10 @@ def extreme_groups(study: Study, voltage: Complexes, groups: list[Group], limit:
     lowest, buses = np.unique(limit[limit.max(axis=1) > 0].argmin(axis=1), return_counts=True)
     chosen = [h for h in lowest[np.argsort(-buses, kind="stable")].tolist() if h not in anchors]
     chosen = [h for h in chosen if h in set(hours.tolist())][: study.settings.extreme_anchors]
-    place = {int(h): k for k, h in enumerate(hours)}
-    to_new = np.array([((score - score[place[h]]) ** 2).sum(axis=1) for h in chosen]).reshape(len(chosen), -1)
-    if not len(chosen):
+    if not chosen:
         return
+    place = {int(h): k for k, h in enumerate(hours)}
+    to_new = np.array([((score - score[place[h]]) ** 2).sum(axis=1) for h in chosen])
     nearest = to_new.argmin(axis=0)
     for k, h in enumerate(chosen):
         own = np.flatnonzero((nearest == k) & (to_new[k] < apart))
