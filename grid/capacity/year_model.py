@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from grid.batch import BatchSolver, with_extra
-from grid.batch_outages import Lost, cut_sides
+from grid.batch_outages import Lost
 from grid.capacity.year_rows import Values, Watched, branch_powers
 from grid.contracts import Status
 from grid.solve import solve_arrays
@@ -297,11 +297,9 @@ def refit(
 def swapped_references(solver: BatchSolver, outages: Ints) -> Iterator[tuple[int, Ints]]:
     """(bus row of the new reference, outages) for outages that cut the reference off: the largest plant of the part
     that stays, as in :meth:`grid.batch.BatchSolver.reference_lost`."""
-    sides = cut_sides(solver)
     by_bus: dict[int, list[int]] = {}
     for k in outages.tolist():
-        side = sides[k]
-        node = solver.members[side[int(np.argmax(solver._load_and_plants[1][side]))]]
+        node = solver.members[solver.reference_after(k)]
         a = solver.arrays
         bus = a.generator_bus[a.holds & (a.node[a.generator_bus] == node)][0]
         by_bus.setdefault(int(bus), []).append(k)
