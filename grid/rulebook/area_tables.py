@@ -16,7 +16,7 @@ from grid.rulebook.areas import (
     equipment_of_bus,
     feeders,
     graded_groups,
-    step_up_groups,
+    step_up_areas,
     superiors,
 )
 from grid.rulebook.assess import RuleTables
@@ -82,7 +82,7 @@ def tables_from_areas(
         installed capacity.
     """
     settings = settings or AreaSettings()
-    kept = graded_groups(network, edition, distributed)
+    kept = graded_groups(network, edition)
     _check(network, kept, distributed)
     superior, ids = superiors(network, edition, kept), {group.equipment_id for group in kept}
     installed, output, pv = (defaultdict[str, float](float) for _ in range(3))
@@ -117,7 +117,7 @@ def tables_from_areas(
         )
     return NetworkTables(
         _of_edition(pd.DataFrame(rows), _units(kept), edition),
-        _assumptions(network, edition, settings, kept, step_up_groups(network, distributed)),
+        _assumptions(network, edition, settings, kept, step_up_areas(network)),
         {group.equipment_id: group.station for group in kept},
         equipment_of_bus(network, kept),
         {group.equipment_id: float(installed[group.equipment_id]) for group in kept},

@@ -15,6 +15,7 @@ level this is a reading (confidence C), and is told as an assumption.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -143,26 +144,34 @@ def _neighbours(links: Sequence[Link]) -> dict[str, list[tuple[str, float]]]:
     return found
 
 
-def step_up_groups(network: SolvedNetwork, distributed: Collection[str]) -> frozenset[str]:
-    """Ids of groups that only carry plants to the network.
+def step_up_areas(network: SolvedNetwork) -> dict[str, frozenset[str]]:
+    """Equipment id -> buses below it, of the groups that only carry plants to the network.
 
-    Their low sides meet plants, none of them distributed, no other high side, and no more load than the plants' own
+    Their low sides meet plants, no other high side, and no more load than the plants' own
     (``station_service_share`` of their installed capacity).
     """
     neighbours, service = _neighbours(network.links), rules("supply-areas")["station_service_share"].value
-    plants: dict[str, list[Plant]] = defaultdict(list)
+    installed: dict[str, float] = defaultdict(float)
     for plant in network.plants:
-        plants[plant.bus].append(plant)
+        installed[plant.bus] += plant.installed_mw if math.isfinite(plant.installed_mw) else abs(plant.output_mw)
     high = {group.hv_bus for group in network.groups}
-    found = set()
+    found = {}
     for group in network.groups:
         area = _reached(group.lv_buses, neighbours, stop=high) or set()
-        own = [plant for bus in area for plant in plants.get(bus, ())]
         load = sum(network.load_mw.get(bus, 0.0) for bus in area)
-        serves_itself = load <= service * sum(plant.installed_mw for plant in own)
-        if own and serves_itself and not any(plant.plant_id in distributed for plant in own):
-            found.add(group.equipment_id)
-    return frozenset(found)
+        own = [installed[bus] for bus in area if bus in installed]
+        if own and load <= service * sum(own):
+            found[group.equipment_id] = frozenset(area)
+    return found
+
+
+def connection_kv(network: SolvedNetwork) -> dict[str, float]:
+    """Bus -> voltage [kV] at which a plant there meets the network: that above its own step-up units."""
+    found = dict(network.vn_kv)
+    for item, area in step_up_areas(network).items():
+        high = network.vn_kv[network.group_by_id[item].hv_bus]
+        found |= {bus: max(high, found[bus]) for bus in area}
+    return found
 
 
 def _reached(
@@ -181,9 +190,9 @@ def _reached(
     return seen
 
 
-def graded_groups(network: SolvedNetwork, edition: EditionName, distributed: Collection[str]) -> tuple[Group, ...]:
+def graded_groups(network: SolvedNetwork, edition: EditionName) -> tuple[Group, ...]:
     """The groups that the edition grades: of its levels, and no step-up units of plants."""
-    places, step_up = levels(edition), step_up_groups(network, distributed)
+    places, step_up = levels(edition), step_up_areas(network)
     return tuple(g for g in network.groups if g.vn_kv in places and g.equipment_id not in step_up)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grid.contracts import Assumption
-from grid.rulebook.areas import Plant, SolvedNetwork
+from grid.rulebook.areas import Plant, SolvedNetwork, connection_kv
 from grid.rulebook.book import Confidence, EditionName, graded_voltage_kv, table_rows, weakest
 from grid.rulebook.inputs import fault
 from layers.contracts import FindingLog
@@ -27,7 +27,7 @@ class ScopeRule:
     confidence: Confidence
 
     def covers(self, plant: Plant, vn_kv: float) -> bool:
-        """Whether a plant at a bus of that base voltage [kV] is in scope."""
+        """Whether a plant that connects at that voltage [kV] is in scope."""
         fits = plant.fuel == self.fuel and plant.installed_mw <= self.p_max_mw
         return fits and graded_voltage_kv(vn_kv) <= self.vn_max_kv
 
@@ -58,14 +58,16 @@ class Distributed:
 
 
 def distributed_by_scope(network: SolvedNetwork, edition: EditionName) -> Distributed:
-    """The plants in the scope of the edition, by fuel, voltage of their bus and size.
+    """The plants in the scope of the edition, by fuel, connection voltage and size.
 
-    A plant of unknown size counts where its size does not matter. Base voltages below every level are in.
+    A plant behind step-up units of its own connects at their high side. A plant of unknown size counts where its size
+    does not matter. Base voltages below every level are in.
     """
+    at_kv = connection_kv(network)
     lowest = min(float(row["from_kv"]) for row in table_rows("voltage_bands"))
     ids, used = set(), []
     for plant in network.plants:
-        vn_kv = max(network.vn_kv[plant.bus], lowest)
+        vn_kv = max(at_kv[plant.bus], lowest)
         rule = next((rule for rule in scope_rules(edition) if rule.covers(plant, vn_kv)), None)
         if rule is not None:
             ids.add(plant.plant_id)

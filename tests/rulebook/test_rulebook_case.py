@@ -152,6 +152,19 @@ def test_scope_of_the_editions() -> None:
     assert distributed_by_scope(large, RULE_2025).plant_ids == set()
 
 
+def test_a_plant_behind_its_own_step_up_unit_connects_at_the_high_side() -> None:
+    """60 MW of PV at 20 kV behind G meets the network at 110 kV: over 50 MW, not in scope; 40 MW are."""
+    case = nets.small_case()
+    network = solved_case(case, solve(case))
+    for installed, counts in ((60.0, False), (40.0, True)):
+        plants = tuple(
+            replace(plant, fuel="pv", installed_mw=installed) if plant.plant_id == "coal" else plant
+            for plant in network.plants
+        )
+        found = distributed_by_scope(replace(network, plants=plants), RULE_2025)
+        assert ("coal" in found.plant_ids) == counts
+
+
 def test_a_list_of_distributed_plants_names_what_it_does_not_find() -> None:
     case = nets.small_case()
     network = solved_case(case, solve(case))
