@@ -38,6 +38,9 @@ NEAR = 1.05
 SETTLE_ROUNDS = 24
 MOST_SWEEPS = 30
 MOST_BUMPS = 2
+FIRST_PROBE = 0.4
+LOOK = 1.3
+"""Exits beyond the cap by more than this factor are left out."""
 NOSE_MW = 0.2
 
 
@@ -56,6 +59,9 @@ class Climb:
     """Power of the last AC state; 0 where there is none."""
     good: Floats
     """Largest power with an AC state that breaks nothing."""
+    bad: Floats
+    """Least power with an AC state that breaks something, and the row that it breaks."""
+    bad_row: Ints
     ends: Floats
     """Least power without an AC state."""
     bumps: Ints
@@ -73,10 +79,15 @@ class Climb:
         climb = cls(
             basis, nodes, cap, np.full(shape, np.inf), np.full(shape, NOTHING), np.full(shape, np.inf),
             np.full(shape, NOTHING), np.zeros(shape), np.zeros(shape), np.full(shape, np.inf),
+            np.full(shape, NOTHING), np.full(shape, np.inf),
             np.zeros(shape, np.int64), np.ones(shape, dtype=bool), solved,
         )  # fmt: skip
+        intact = len(scenarios) == 1
+        curve = None if intact else climb._intact_curve()
         for k in scenarios.tolist():
-            climb._screen(k)
+            climb._screen(k, curve)
+        if intact:  # a first state on the way bends the straight estimates
+            climb._solve(np.isfinite(climb.exits) & (climb.least > 0)[:, None], FIRST_PROBE * climb.least)
         return climb
 
     @property
@@ -93,18 +104,40 @@ class Climb:
         least = self.least
         return np.asarray(np.where(least >= self.cap, self.cap, np.maximum(0.0, least - self.tolerance / 2)))
 
-    def _screen(self, k: int) -> None:
+    def _intact_curve(self) -> tuple[Floats, Floats]:
+        """Second-order change of the intact network's voltages per pu^2, (nodes, lanes), from a state at the cap.
+
+        What an added power costs in reactive power bends the voltages; after an outage much the same.
+        """
+        basis, cap = self.basis, np.maximum(self.cap, 1e-6)
+        slopes = self._slopes(0, np.arange(len(self.nodes)))
+        vr, vi, settled = states_of(basis, 0, self.nodes, cap, slopes)
+        v, known = basis.scenarios[0].voltage, np.where(settled, 1 / cap**2, 0.0)
+        return (
+            (vr - v.real[:, None] - slopes[0] * cap) * known,
+            (vi - v.imag[:, None] - slopes[1] * cap) * known,
+        )
+
+    def _screen(self, k: int, curve: tuple[Floats, Floats] | None) -> None:
         basis, one = self.basis, self.basis.scenarios[k]
         self.alive[:, k] = ~one.dead[self.nodes]
         lanes = np.flatnonzero(self.alive[:, k])
         if not len(lanes):
             return
         slopes = self._slopes(k, lanes)
-        v = one.voltage
+        v, cap = one.voltage, self.cap[lanes]
         first, second = np.full(len(lanes), np.inf), np.full(len(lanes), np.inf)
         row, row_2 = np.full(len(lanes), NOTHING), np.full(len(lanes), NOTHING)
-        screen(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes,  # type: ignore[call-arg]
-               1.3 * self.cap[lanes] + 0.1, first, second, row, row_2)  # fmt: skip
+        limits, base = limit_arguments(basis, k), (v.real.copy(), v.imag.copy())
+        look = LOOK * cap + 0.1
+        if curve is None:
+            screen(*limits, *base, *slopes, look, first, second, row, row_2)  # type: ignore[call-arg]
+        else:
+            wr = base[0][:, None] + cap * (slopes[0] + cap * curve[0][:, lanes])
+            wi = base[1][:, None] + cap * (slopes[1] + cap * curve[1][:, lanes])
+            everywhere = np.ones(len(lanes), dtype=bool)
+            refit(*limits, *base, *slopes, wr, wi, cap, np.zeros(len(lanes)), everywhere, look,  # type: ignore[call-arg]
+                  first, second, row, row_2, np.zeros(len(lanes), dtype=bool))  # fmt: skip
         self.exits[lanes, k], self.rows[lanes, k] = first, row
         self.exits_2[lanes, k], self.rows_2[lanes, k] = second, row_2
 
@@ -172,7 +205,7 @@ class Climb:
         v = one.voltage
         refit(*limit_arguments(basis, k), v.real.copy(), v.imag.copy(), *slopes,  # type: ignore[call-arg]
               wr, wi, np.where(settled, at, 0.0), np.ascontiguousarray(self.good[lanes, k]),
-              self.bumps[lanes, k] < MOST_BUMPS, 1.3 * self.cap[lanes] + 0.1, first, second, row, row_2,
+              self.bumps[lanes, k] < MOST_BUMPS, LOOK * self.cap[lanes] + 0.1, first, second, row, row_2,
               over)  # fmt: skip
         self._note(k, lanes, at, settled, over, (first, second, row, row_2))
         return lanes[over | ~settled]
@@ -191,6 +224,7 @@ class Climb:
         self.bumps[lanes[bump], k] += 1
         clear = fine & ~bump
         self.good[lanes[clear], k] = np.maximum(self.good[lanes[clear], k], at[clear])
+        self._bracket(k, lanes[settled], at[settled], over[settled])
         self.ends[failed, k] = np.minimum(self.ends[failed, k], at[~settled])
         beyond = np.isfinite(self.ends[lanes, k]) & (self.exits[lanes, k] >= self.ends[lanes, k])
         beyond |= ~settled
@@ -202,6 +236,18 @@ class Climb:
             small = gap <= NOSE_MW / self.basis.base_mva
             self.exits[lane, k] = reached if small else reached + gap / 2
             self.rows[lane, k] = DIVERGED
+
+    def _bracket(self, k: int, lanes: Ints, at: Floats, over: Bools) -> None:
+        """Keep each exit between the last power that holds and the first known one that does not."""
+        worse = over & (at < self.bad[lanes, k])
+        self.bad[lanes[worse], k], self.bad_row[lanes[worse], k] = at[worse], self.rows[lanes[worse], k]
+        good, bad, exits = self.good[lanes, k], self.bad[lanes, k], self.exits[lanes, k]
+        above = np.isfinite(bad) & (good < bad)
+        gap = np.where(above, bad - good, 0.0)
+        lost = above & ((exits > bad) | (exits < good + gap / 100))
+        close = lost & (gap <= self.tolerance / 2)
+        self.exits[lanes[lost], k] = np.where(close, good + self.tolerance / 2, good + gap / 2)[lost]
+        self.rows[lanes[lost], k] = self.bad_row[lanes[lost], k]
 
 
 def limit_arguments(basis: Basis, k: int) -> tuple[Any, ...]:
