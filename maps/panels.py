@@ -173,6 +173,7 @@ def legend(data: SiteMapInput, style: MapStyle) -> str:
         f"<h3>{both(label('legend.verdict'))}</h3><ul>{fills}</ul></section>"
         f'<section class="by-view by-verdict"><h3>{both(label("legend.sites"))}</h3><ul>{colours}</ul></section>'
         f"{_quantity_legends(data, style)}{_stage_legend(data, style)}"
+        f'<p class="when-crowded">{both(label("legend.cluster"))}</p>'
         f"<h3>{both(label('legend.loading'))}</h3>{_ramp(style.loading_percent, style.unknown)}"
         f"<div class='by-stations by-headroom'><h3>{both(label('legend.headroom'))}</h3>"
         f"{_ramp(style.headroom_mw, style.unknown)}</div>{_grade_legend(data, style)}"
@@ -218,6 +219,7 @@ def _grade_legend(data: SiteMapInput, style: MapStyle) -> str:
         f"{both(label(f'grade.{g.grade}'))}</li>"
         for g in style.station_grades
     )
+    items += f'<li><i class="station" style="--s:13px;--c:{style.unknown}"></i>{both(label("legend.no_grade"))}</li>'
     return f"<div class='by-stations by-grade'><h3>{both(label('legend.grade'))}</h3><ul>{items}</ul></div>"
 
 
@@ -362,7 +364,8 @@ def attribution(data: SiteMapInput, extra: str = "") -> str:
     credits: dict[str, None] = {}
     for card in data.sources:
         who = Text(card.attribution or card.title_zh or card.id, card.attribution or card.title_en or card.id)
-        credits.setdefault(f"{both(who)} ({safe(card.licence)})")
+        named = bool(card.attribution) and card.attribution in card.licence
+        credits.setdefault(safe(card.licence) if named else f"{both(who)} ({safe(card.licence)})")
     if extra:
         credits.setdefault(safe(extra))
     tools = " · ".join(f"{safe(p.package.title())} {safe(p.version)} ({safe(p.licence)})" for p in vendored())

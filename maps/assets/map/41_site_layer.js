@@ -108,6 +108,7 @@ class SiteLayer {
     plan.outlines.sort(larger);
     plan.clusters.sort((a, b) => b.radius - a.radius);
     this.planned = plan;
+    root.dataset.crowded = String(plan.clusters.length > 0);
     return plan;
   }
 

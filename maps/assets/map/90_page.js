@@ -54,7 +54,7 @@ class Page {
 
   open(latlng, content, opener) {
     const { map } = this;
-    const popup = L.popup({ maxWidth: 350, minWidth: 320, maxHeight: Math.max(180, map.getSize().y - 60),
+    const popup = L.popup({ maxWidth: 350, minWidth: 320, maxHeight: Math.max(180, Math.min(500, map.getSize().y - 60)),
       autoPanPaddingTopLeft: [this.besideLegend(), 16], autoPanPaddingBottomRight: [46, 16] })
       .setLatLng(latlng).setContent(content);
     popup.openOn(map);
