@@ -106,7 +106,7 @@ def many_sites(count: int) -> SiteMapInput:
     ]
     profiles = SiteProfiles(
         rng.uniform(60, 140, (12, 12)), rng.uniform(0, 0.6, (12, 24)),
-        pd.DataFrame({"candidate_id": rows["candidate_id"], "profile": number % 12, "capacity_mw": rows["grid_capacity_mw"]}),
+        rows[["candidate_id"]].assign(profile=number % 12, capacity_mw=rows["grid_capacity_mw"]),
     )  # fmt: skip
     projects = gpd.GeoDataFrame(rows, geometry=shapes, crs="EPSG:4326")
     return replace(data, projects=projects, profiles=profiles)
@@ -117,7 +117,8 @@ def folium_map(projects: gpd.GeoDataFrame, path: Path, cluster: Path | None) -> 
     import folium
     from folium.plugins import FastMarkerCluster
 
-    drawn = folium.Map(location=[33.5, 116.2], zoom_start=9, tiles=None, prefer_canvas=True, max_zoom=18)
+    drawn = folium.Map(location=[33.5, 116.2], zoom_start=9, tiles=None, prefer_canvas=True)
+    drawn.options["max_zoom"] = 18
     if cluster is None:
         fields = ["name_zh", "capacity_mw", "specific_yield_kwh_per_kw", "lcoe_cny_per_kwh", "verdict"]
         shown = projects[[*fields, "geometry"]]
@@ -190,8 +191,8 @@ def main() -> None:
         began = time.perf_counter()
         write_site_map(data, ours)
         print(f"written in {time.perf_counter() - began:.1f} s")
-        results.append(measure("fengguang", ours, asked.sites, "() => document.documentElement.dataset.ready === 'true'",
-                               "() => document.documentElement.dataset.complete === 'true'"))  # fmt: skip
+        states = [f"() => document.documentElement.dataset.{state} === 'true'" for state in ("ready", "complete")]
+        results.append(measure("fengguang", ours, asked.sites, *states))
         canvas = "() => document.querySelector('.leaflet-overlay-pane canvas, .leaflet-overlay-pane path') !== null"
         folium_map(data.projects.iloc[: asked.sample], theirs, None)
         results.append(measure("folium.GeoJson (sample)", theirs, asked.sample, canvas, canvas))

@@ -26,8 +26,9 @@ TOLERANCE_M = 15.0
 class BaseTiles:
     """Optional background pictures from a server; a map without them needs no network.
 
-    ``url`` is a Leaflet template such as ``https://host/{z}/{x}/{y}.png``. ``datum`` is shown in the layer list:
-    the map's own shapes are WGS-84, and on GCJ-02 or BD-09 tiles they stand some hundred metres off.
+    ``url`` is a Leaflet template such as ``https://host/{z}/{x}/{y}.png``. ``datum`` is shown in the layer list. The
+    map's own shapes are WGS-84: tiles on GCJ-02 are moved under them by the shift in the middle of the window, where
+    they then fit to the metre. BD-09 tiles are cut by a grid of their own and are refused.
     """
 
     url: str
@@ -63,11 +64,13 @@ def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles
     layers.tables.ContractError
         When the input breaks a contract (columns, datum, host types, colours), with every fault.
     ValueError
-        For a negative tolerance.
+        For a negative tolerance, and for tiles on BD-09.
     """
     from maps.page import OfflinePage, PageParts
 
     check_input(data)
+    if tiles is not None and tiles.datum == "bd09":
+        raise ValueError("tiles on BD-09 do not fit the Web Mercator grid: give a source on WGS-84 or GCJ-02")
     style = map_style()
     page = OfflinePage(
         PageParts(
@@ -115,7 +118,7 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
     import folium
 
     from maps.page import OfflineMap
-    from maps.start import StartScript
+    from maps.start import ShiftedTileLayer, StartScript
 
     drawn = OfflineMap(
         location=[0.0, 0.0],
@@ -126,11 +129,11 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
         fade_animation=False,
         zoom_snap=0.25,
         zoom_delta=0.5,
-        min_zoom=4,
-        max_zoom=18,
     )
+    drawn.options |= {"min_zoom": 4, "max_zoom": 18}  # Folium hands its own arguments of these names to tiles alone
     if tiles is not None:
-        folium.TileLayer(
+        layer = ShiftedTileLayer if tiles.datum == "gcj02" else folium.TileLayer
+        layer(
             tiles=tiles.url, attr=safe(tiles.attribution), name=_tiles_name(tiles), overlay=True, show=False,
             max_zoom=tiles.max_zoom,
         ).add_to(drawn)  # fmt: skip
@@ -173,5 +176,5 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
 
 def _tiles_name(tiles: BaseTiles) -> str:
     name = both(Text(tiles.name_zh, tiles.name_en))
-    shifted = "" if tiles.datum in ("wgs84", "cgcs2000") else f" · {both(label('layers.shifted'))}"
+    shifted = f" · {both(label('layers.shifted'))}" if tiles.datum == "gcj02" else ""
     return f'<i class="area"></i>{both(label("layers.basemap"))} {name} ({safe(tiles.datum.upper())}{shifted})'

@@ -1,4 +1,4 @@
-"""The last line of a map's script: hands Folium's map, layer control and groups to the page's own script."""
+"""Where Folium's script meets the page's own: tiles that are moved, and the last line, which starts the page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from collections.abc import Sequence
 import folium
 from branca.element import MacroElement
 from folium.template import Template
+
+
+class ShiftedTileLayer(folium.TileLayer):
+    """Tiles drawn on GCJ-02, which the page's script moves under the WGS-84 map."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+            var {{ this.get_name() }} = fengguang.shiftedTiles(
+                {{ this.tiles|tojson }}, {{ this.options|tojavascript }}
+            );
+        {% endmacro %}
+        """
+    )
 
 
 class StartScript(MacroElement):

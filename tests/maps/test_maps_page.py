@@ -358,17 +358,24 @@ def test_a_thousand_candidates_weigh_less_than_5_mb() -> None:
     assert max(len(lon.split(".")[1]) for pair in numbers for lon in pair) == 5
 
 
-@pytest.mark.parametrize(("datum", "shifted"), [("wgs84", False), ("cgcs2000", False), ("gcj02", True), ("bd09", True)])
+@pytest.mark.parametrize(("datum", "shifted"), [("wgs84", False), ("cgcs2000", False), ("gcj02", True)])
 def test_trap_base_tiles_name_their_datum(datum: Any, shifted: bool) -> None:
-    """Tiles are off by default; when asked for, their datum is in the layer list and a shifted one is called so."""
+    """Tiles are off by default; when asked for, their datum is in the layer list, and GCJ-02 ones are moved."""
     tiles = BaseTiles("https://tiles.example/{z}/{x}/{y}.png", "影像", "Imagery", datum, "© <Example>")
     plain, drawn = draw_site_map(sample_input()), draw_site_map(sample_input(), tiles=tiles)
     assert "tiles.example" not in plain
     assert "https:" not in re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', plain)[0]
     assert f"({datum.upper()}" in drawn
-    assert ("shifted by some hundred metres" in drawn) is shifted
+    assert ("moved onto WGS-84" in drawn) is shifted
+    assert ("fengguang.shiftedTiles(\n" in drawn) is shifted
     assert "© &lt;Example&gt;" in drawn
     assert "img-src data: https:;" in drawn
+
+
+def test_trap_tiles_of_a_grid_of_their_own_are_refused() -> None:
+    tiles = BaseTiles("https://tiles.example/{z}/{x}/{y}.png", "影像", "Imagery", "bd09", "")
+    with pytest.raises(ValueError, match="BD-09"):
+        draw_site_map(sample_input(candidates=1), tiles=tiles)
 
 
 def test_vendored_files_are_the_published_ones() -> None:
