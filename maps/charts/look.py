@@ -32,6 +32,9 @@ FONT_FAMILIES = (
     "WenQuanYi Zen Hei", "Noto Sans CJK JP", "DejaVu Sans",
 )  # fmt: skip
 _FONT_LIST = ", ".join(f"'{family}'" for family in FONT_FAMILIES) + ", sans-serif"
+MOST_SHAPES = 5000
+"""A chart with more shapes than this paints them as a picture inside the SVG, so that its size stays bounded."""
+
 _OWN_FAMILIES = re.compile(r"font-family: [^;\"]*(?:; )?")
 _SHORTHAND = re.compile(r"(font: [^;\"]*?px )[^;\"]*")
 _SETTINGS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from maps.charts.look import new_figure, palette, plain, word
+from maps.charts.look import MOST_SHAPES, new_figure, palette, plain, word
 from maps.run_tables import RunTables, Sheet
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def _projects(axes: Axes, projects: Sheet, language: str) -> None:
         own = verdicts == verdict
         if own.any():
             swatch = palette().verdict[verdict]
+            label = f"{word('verdict.' + verdict, language)} ({int(own.sum()):,})"
             axes.scatter(lon[own], lat[own], s=area[own], marker=mark, color=swatch.colour, alpha=0.75, linewidths=0.3,
-                         zorder=3, label=f"{word('verdict.' + verdict, language)} ({int(own.sum()):,})")  # fmt: skip
+                         zorder=3, rasterized=len(projects) > MOST_SHAPES, label=label)  # fmt: skip
 
 
 def _lines(axes: Axes, run: RunTables) -> None:

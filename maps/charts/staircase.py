@@ -25,6 +25,12 @@ def staircase_of_projects(projects: Sheet) -> tuple[Floats, Floats, Floats]:
     return np.cumsum(asked) / 1e3, np.cumsum(accepted) / 1e3, np.cumsum(np.where(lifted, asked, accepted)) / 1e3
 
 
+def _thinned(values: Floats, most: int = 2000) -> Floats:
+    """At most about ``most`` of cumulative values, the last one among them; each shown one is exact."""
+    step = max(len(values) // most, 1)
+    return values[::-1][::step][::-1]
+
+
 def plan_staircase(run: RunTables, language: str) -> Figure | None:
     """Deliverable GW of the plan against what is spent on measures; None where the run has no plan."""
     table = run.plan_staircase
@@ -51,7 +57,7 @@ def staircase(run: RunTables, language: str) -> Figure | None:
     """Deliverable GW against GW asked for; None where the run has no projects."""
     if run.projects is None or not len(run.projects):
         return None
-    asked, without, with_measures = staircase_of_projects(run.projects)
+    asked, without, with_measures = (_thinned(values) for values in staircase_of_projects(run.projects))
     named = palette().named
     figure = new_figure(7.4, 3.2)
     axes = figure.subplots()

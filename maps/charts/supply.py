@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maps.bilingual import Text
-from maps.charts.look import new_figure, palette, plain, quiet_axes, word
+from maps.charts.look import MOST_SHAPES, new_figure, palette, plain, quiet_axes, word
 from maps.run_tables import Floats, RunTables
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def supply_curve(run: RunTables, language: str) -> Figure | None:
         own = technologies == technology
         swatch = palette().swatch_of_technology(technology, number)
         shapes = PolyCollection(_outlines(own, left, width, cost[places]), facecolor=swatch.colour,
-                                edgecolor=swatch.colour, linewidth=0.2, hatch=None,
+                                edgecolor=swatch.colour, linewidth=0.2, rasterized=len(places) > MOST_SHAPES,
                                 label=plain(technology_label(technology, language)))  # fmt: skip
         axes.add_collection(shapes)
     axes.set_xlim(0, float(left[-1] + width[-1]))

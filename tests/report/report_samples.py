@@ -193,8 +193,8 @@ def _grades(name: str) -> dict[str, pd.DataFrame]:
         {
             "equipment_id": ["S220"], "name_zh": [name], "name_en": [name], "vn_kv": [220.0], "sn_mva": [360.0],
             "edition": ["dlt2041-2025"], "connected_mw": [50.0], "open_connect_mw": [120.5], "grade": ["yellow"],
-            "reason_zh": [name], "reason_en": [name], "formula_zh": ["C1 = 0.8 x 360 - 50"],
-            "formula_en": ["C1 = 0.8 x 360 - 50"], "clause": ["6.2"], "confidence": ["B"],
+            "reason_zh": [name], "reason_en": [name], "formula": ["C1 = 0.8 x 360 - 50"],
+            "clause": ["6.2"], "confidence": ["B"],
         }
     )  # fmt: skip
     shorts = pd.DataFrame(

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from report_samples import write_run
 
-from maps.charts import CHARTS, draw_chart
+from maps.charts import CHARTS, chart_named, draw_chart
 from maps.charts.heat import classes_by_case, month_by_hour
 from maps.charts.hosting import hosting_order
 from maps.charts.land import waterfall_steps
 from maps.charts.look import FONT_FAMILIES, palette, plain
 from maps.charts.single_line import leading_station, station_in
-from maps.charts.staircase import staircase_of_projects
+from maps.charts.staircase import _thinned, staircase_of_projects
 from maps.charts.supply import supply_steps
 from maps.charts.year import duration
 from maps.run_tables import ADDRESSES, RunTables, sheet_of
@@ -43,6 +43,22 @@ def test_chart_reads_what_it_says_and_gives_the_same_bytes(chart, run: RunTables
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 def test_chart_of_nothing_is_none(chart, run: RunTables) -> None:  # type: ignore[no-untyped-def]
     assert draw_chart(chart, RunTables(run.about), "en") is None
+
+
+def test_charts_of_many_projects_stay_small(run: RunTables) -> None:
+    """60 000 projects: shapes are painted, words stay text, and the staircase still ends at the last value."""
+    assert run.projects is not None
+    many = run.projects.chosen(np.arange(60_000) % 6)
+    many.rows["order"] = [str(place) for place in range(1, 60_001)]
+    crowded = dataclasses.replace(run, projects=many)
+    for name in ("supply_curve", "staircase", "sketch_map"):
+        svg = draw_chart(chart_named(name), crowded, "en")
+        assert svg is not None
+        assert len(svg) < 700_000, name
+        assert "<text" in svg
+    asked, _, _ = staircase_of_projects(many)
+    assert _thinned(asked)[-1] == asked[-1]
+    assert len(_thinned(asked)) == pytest.approx(2000, abs=1)
 
 
 def test_words_stay_text_and_name_the_fonts_once(run: RunTables) -> None:
