@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from grid.connections.contracts import CONNECTION_OPTIONS
 from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
 from layers.contracts import Finding, InputError
 from siting.contracts import LOSSES, SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT, YIELD_DETAILS
@@ -29,6 +30,7 @@ Row = Mapping[str, object]
 
 NEIGHBOURS = 5
 STATIONS = 4
+OPTIONS = 6
 _EARTH_KM_PER_DEGREE = 111.195
 _PLAN_KEYS = ("candidate_id", "site_id")
 
@@ -63,6 +65,8 @@ class SiteStory:
     cost: tuple[Row, ...]
     stations: tuple[Row, ...]
     """Stations compared: the one chosen first, then the nearest with a bus of its voltage or beside it."""
+    options: tuple[Row, ...]
+    """Ways to connect that were compared, the cheapest first; ``cost_cny`` is what ranked them."""
     station: Row
     """The bus that the site connects to, as in substations.csv."""
     hosting: tuple[Row, ...]
@@ -120,6 +124,7 @@ def explain_site(run_folder: Path, site: str) -> SiteStory:
         monthly_mwh=_monthly(run.folder / "yield" / "profiles.parquet", variant),
         cost=_some(run.read("cost/waterfall", COST_WATERFALL), "candidate_id", key),
         stations=_stations(run, project),
+        options=_options(run, key),
         station=station,
         hosting=_some(run.read("loadflow/hosting", HOSTING), "bus_id", station.get("bus_id", "")),
         cases=_rows(run.read("loadflow/operating_points", OPERATING_POINTS)),
@@ -238,6 +243,15 @@ def _stations(run: RunTables, project: Row) -> tuple[Row, ...]:
     ordered = buses.sort_values(["chosen", "straight_km"], ascending=[False, True]).head(STATIONS + 1)
     shown = ["station_id", "name_zh", "name_en", "vn_kv", "straight_km", "n_1_mw", "remaining_n_1_mw", "accepted_mw"]
     return _rows(ordered[shown])
+
+
+def _options(run: RunTables, key: str) -> tuple[Row, ...]:
+    """Options of the site by what ranked them: own line and bays, and transformers for missing headroom."""
+    table = run.read("loadflow/connection_options", CONNECTION_OPTIONS)
+    own = table[table["candidate_id"] == key]
+    cost = own["line_cny"] + own["bay_cny"] + own["transformer_cny"]
+    own = own.assign(cost_cny=cost.astype(float), feasible=own["feasible"].astype(str) == "True")
+    return _rows(own.sort_values(["feasible", "cost_cny", "option_id"], ascending=[False, True, True]).head(OPTIONS))
 
 
 def _plan(run: RunTables, key: str) -> tuple[Row, ...]:

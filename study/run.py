@@ -301,7 +301,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.land import write_rasters
     from study.network_layers import network_layers
     from study.sites import roof_table
-    from study.story_tables import story_tables
+    from study.story_tables import connection_study, story_tables
 
     costs = project_costs(results)
     shown = assemble(study, results, costs)
@@ -311,7 +311,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     grades = results.get("grades")
     substations = graded_substations(judged.substations, grades)
     turbines = results.get("sites").turbines
-    drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state)
+    joined = connection_study(results)
+    routes = None if joined is None else joined.tie_lines
+    drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state, routes)
     stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn)
     results.cache.store(SHOWN, run_id, stored)
     write_site_map(shown, folder / "site_map.html")

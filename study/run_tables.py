@@ -35,6 +35,7 @@ PARTS = {
 def run_tables() -> tuple[RunTable, ...]:
     """Tables of a run folder that follow a contract, in the order of the dictionary."""
     from grid import contracts as grid
+    from grid.connections.contracts import CONNECTION_OPTIONS
     from grid.network_tables import ASSUMPTIONS
     from grid.studies.series import BRANCH_YEAR, SERIES
     from maps.contracts import PROJECTS, TARGETS
@@ -88,6 +89,7 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/n_1.csv", grid.OUTAGES),
             ("loadflow/branches_n_1.csv", grid.BRANCH_N_1),
             ("loadflow/hosting.csv", grid.HOSTING),
+            ("loadflow/connection_options.csv", CONNECTION_OPTIONS),
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),
         ),

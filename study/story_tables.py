@@ -12,6 +12,7 @@ import pandas as pd
 from layers.tables import Table, column
 
 if TYPE_CHECKING:
+    from grid.connections.contracts import ConnectionStudy
     from study.pipeline import Results
     from study.study_file import Study
 
@@ -68,12 +69,24 @@ OPERATING_POINTS = Table(
 
 def story_tables(study: Study, results: Results) -> dict[str, pd.DataFrame]:
     """Tables by their place in the run folder. No raster is read."""
-    return {
+    tables = {
         "land/rules": rules_in_force(study, results),
         "land/hosts": host_table(study),
         "land/site_rules": results.get("site_rules"),
         "loadflow/operating_points": operating_points(study),
     }
+    connections = connection_study(results)
+    if connections is not None:
+        tables["loadflow/connection_options"] = connections.options
+    return tables
+
+
+def connection_study(results: Results) -> ConnectionStudy | None:
+    """The study of connections with its options and routes; None where the run has no such stage."""
+    if not any(stage.name == "connection_study" for stage in results.stages):
+        return None
+    study: ConnectionStudy = results.get("connection_study")
+    return study
 
 
 def rules_in_force(study: Study, results: Results) -> pd.DataFrame:

@@ -228,6 +228,17 @@ def _connection(t: _Teller) -> Iterator[str]:
             kv=_number(row["vn_kv"], 0), km=_number(row["straight_km"], 1), room=_number(row["n_1_mw"], 1),
             accepted=_number(row["accepted_mw"], 1), left=_number(row["remaining_n_1_mw"], 1),
         )  # fmt: skip
+    yield from _option_lines(t)
+
+
+def _option_lines(t: _Teller) -> Iterator[str]:
+    names = {str(row["station_id"]): t.of(row, "name") for row in t.story.stations}
+    for row in t.story.options:
+        station = str(row["station_id"])
+        yield t.say(
+            "connection_option", station=names.get(station, station), kv=_number(row["vn_kv"], 0),
+            km=_number(row["length_km"], 1), cost=t.money(row["cost_cny"]), reason=t.of(row, "reason"),
+        )  # fmt: skip
 
 
 def _flows(t: _Teller) -> Iterator[str]:

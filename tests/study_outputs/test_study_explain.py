@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from grid.connections.contracts import CONNECTION_OPTIONS
 from layers.contracts import InputError
 from siting.hourly_store import HourlyStore, write_profiles
 from study.explain import SiteStory, explain_site, nearest_ids
@@ -149,6 +150,28 @@ def test_a_bare_run_folder_gives_a_shorter_story_not_a_fault(run: Path, site: st
     assert str(story.project["candidate_id"]) in story_text(story, language)
 
 
+def test_options_that_were_compared_are_told_cheapest_first(run: Path) -> None:
+    """Own line and bay and missing transformers: 3.0, 2.5 and, forbidden, 0.5 million CNY."""
+    assert explain_site(run, "1").options == ()
+    option = dict.fromkeys(CONNECTION_OPTIONS.columns, "") | {"candidate_id": "BZ-POND-1", "vn_kv": 110.0}
+    rows = [
+        option | {"option_id": "far", "station_id": "zhuji", "line_cny": 2e6, "bay_cny": 1e6, "transformer_cny": 0.0},
+        option | {"option_id": "near", "station_id": "b", "line_cny": 5e5, "bay_cny": 1e6, "transformer_cny": 1e6},
+        option | {"option_id": "none", "station_id": "c", "line_cny": 5e5, "bay_cny": 0.0, "transformer_cny": 0.0},
+    ]
+    table = pd.DataFrame(rows).assign(feasible=[True, True, False], length_km=[9.0, 2.0, 1.0], reason_en="why")
+    write_table(table, run / "loadflow" / "connection_options.csv")
+    story = explain_site(run, "1")
+    assert [(row["option_id"], row["cost_cny"]) for row in story.options] == [
+        ("near", 2.5e6),
+        ("far", 3e6),
+        ("none", 5e5),
+    ]
+    told = story_text(story, "en")
+    assert "compared: b 110 kV, 2.0 km, 2.50 million CNY with transformers for what lacks headroom: why" in told
+    assert explain_site(run, "2").options == ()
+
+
 def test_json_holds_the_same_and_no_nan(run: Path) -> None:
     story = explain_site(run, "3")
     back = json.loads(story.as_json())
@@ -166,3 +189,16 @@ def test_every_sentence_has_both_languages_and_the_same_places() -> None:
         assert row["zh"], key
         assert row["en"], key
         assert fields[0] == fields[1], key
+
+
+def test_a_run_with_a_study_of_connections_hands_on_its_options_one_without_does_not() -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from study.story_tables import connection_study
+
+    def results(*names: str) -> Any:
+        return SimpleNamespace(stages=[SimpleNamespace(name=name) for name in names], get=lambda name: f"the {name}")
+
+    assert connection_study(results("land", "connection_study")) == "the connection_study"
+    assert connection_study(results("land", "connections")) is None
