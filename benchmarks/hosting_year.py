@@ -64,7 +64,7 @@ def main() -> None:
     print(f"  memory bound of the arrays {work.memory_bound_mib:.0f} MiB, peak of the process {peak:.0f} MiB")
     for r in found.residuals:
         print(f"  AC check, {r.reason}: {r.count}, mean |residual| {r.mean_mw:.2f} MW, bias {r.bias_mw:+.2f}, "
-              f"largest {r.largest_mw:.1f} MW ({r.largest_percent:.1f} % of loading), {r.unsolved} not reached")  # fmt: skip
+              f"largest {r.largest_mw:.1f} MW ({r.largest_percent:.1f} % of loading), {r.unsolved} open")  # fmt: skip
     compare(solver, change, found, options, all_of_us)
 
 
