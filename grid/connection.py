@@ -176,12 +176,15 @@ def tie_line(vn_kv: float, capacity_mw: float, costs: pd.DataFrame, reach: dict[
     return TieLine(item, circuits, cost)
 
 
-def _unit_cost(costs: pd.DataFrame, kind: str, vn_kv: float) -> float:
+def unit_cost_cny(costs: pd.DataFrame, kind: str, vn_kv: float, item: str | None = None) -> float:
+    """Unit cost of a kind at a level, the first row of equals; 0 where none is listed."""
     rows = costs[(costs["kind"] == kind) & (costs["vn_kv"] == vn_kv)]
+    rows = rows if item is None else rows[rows["item"] == item]
     return float(rows["cost_cny"].iloc[0]) if len(rows) else 0.0
 
 
-def _level_above(vn_kv: float) -> float:
+def level_above(vn_kv: float) -> float:
+    """Level of the units that feed a bus of this level."""
     return {10.0: 110.0, 35.0: 110.0, 110.0: 220.0}.get(vn_kv, 500.0)
 
 
@@ -194,8 +197,8 @@ def _choices(
     straight = great_circle_km(row.lon, row.lat, buses["lon"].to_numpy(float), buses["lat"].to_numpy(float))
     for level in feasible_levels(row.kind, capacity, vn.tolist(), rules):
         line = tie_line(level, capacity, costs, reach)
-        bay = _unit_cost(costs, "bay", level) * line.circuits
-        per_mw = _unit_cost(costs, "add_transformer", _level_above(level))
+        bay = unit_cost_cny(costs, "bay", level) * line.circuits
+        per_mw = unit_cost_cny(costs, "add_transformer", level_above(level))
         length = np.maximum(straight * reach[level].detour_factor, 0.1)
         near = (vn == level) & (length <= reach[level].max_length_km)
         for bus in np.flatnonzero(near).tolist():

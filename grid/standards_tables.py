@@ -43,6 +43,9 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "network_checks": ("check",),
     "measures": ("measure",),
     "dynamic_rating": ("season",),
+    "route_terrain": ("terrain",),
+    "station_bays": ("station_kv", "vn_kv"),
+    "collector_rules": ("rule",),
 }
 TABLE_NAMES = tuple(_KEYS)
 

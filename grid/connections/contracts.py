@@ -4,9 +4,10 @@ Cost of an option, all in CNY and without any share of other candidates::
 
     line_cny + bay_cny (own)  +  station_cny + trunk_cny + bay_cny of COLLECTORS, paid once by all who use it
 
-``transformer_cny`` is what new transformer capacity would cost for the part of the plant that the point's headroom
-does not take. It ranks the options of one candidate where nobody plans the network's measures; who decides about the
-measures himself (an optimiser) leaves it out.
+Two further figures make options comparable without being part of the connection's cost. ``rank_cny``: the plant's own
+step-up station, which a collector spares (its cost is part of the plant's investment), and of roofs what a line of
+that length would cost (they use feeders that exist). ``transformer_cny``: new transformer capacity for the part of
+the plant that the point's headroom does not take; who decides about the network's measures himself leaves it out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from layers.tables import Table, column
 
 CONNECTION_OPTIONS = Table(
     "connection_options",
-    "Every way in which each candidate could connect, also those that a rule forbids (feasible = false, with reason).",
+    "Every way within reach in which each candidate could connect; feasible = false where no bay is left.",
     {
         "candidate_id": column(str, "", "candidate"),
         "option_id": column(str, "", "stable id, candidate>bus or candidate>collector", unique=True),
@@ -33,6 +34,7 @@ CONNECTION_OPTIONS = Table(
         "bays": column(int, "", "bays taken at the station (0 where a collector or a feeder takes it)", ge=0),
         "line_cny": column(float, "CNY", "own tie line, terrain included", ge=0),
         "bay_cny": column(float, "CNY", "own bays, at the station or the collector", ge=0),
+        "rank_cny": column(float, "CNY", "own step-up station, or a roof's feeder; ranks only", ge=0),
         "transformer_cny": column(float, "CNY", "new transformer capacity for what lacks headroom; ranks only", ge=0),
         "headroom_mw": column(float, "MW", "N-1 grid capacity that the bus takes, alone; inf: no limit", nullable=True),
         "collector_id": column(str, "", "collector station shared with others; empty: own connection"),
@@ -44,9 +46,11 @@ CONNECTION_OPTIONS = Table(
 
 COLLECTORS = Table(
     "collectors",
-    "Collector stations that gather small sites; their cost is paid once, however many use them.",
+    "Collector stations that gather small sites, in every size; paid once, however many use them. Of the variants at"
+    " one place (collectors with the same lon, lat) at most one is built.",
     {
-        "collector_id": column(str, "", "stable id", unique=True),
+        "variant_id": column(str, "", "collector and size", unique=True),
+        "collector_id": column(str, "", "place and the bus where its trunk ends"),
         "lon": column(float, "degree", "WGS-84"),
         "lat": column(float, "degree", "WGS-84"),
         "collect_kv": column(float, "kV", "voltage of the members' lines", gt=0),
@@ -63,7 +67,7 @@ COLLECTORS = Table(
         "station_cny": column(float, "CNY", "transformer and switchgear of the collector", ge=0),
         "trunk_cny": column(float, "CNY", "trunk line, terrain included", ge=0),
         "bay_cny": column(float, "CNY", "bays of the trunk at the station", ge=0),
-        "cost_confidence": column(str, "", "A, B or C", isin=("A", "B", "C")),
+        "chosen": column(bool, "", "built in the joint choice"),
     },
 )
 

@@ -1,0 +1,249 @@
+"""The joint choice: which option each candidate takes, so that all together cost least.
+
+::
+
+    min   sum x_o (line + bay + rank)  +  sum y_v (station + trunk + bay)  +  sum t_b (new transformer MW)  +  sum u_i M
+    s.t.  sum_o x_io + u_i = 1                             every candidate takes one option, or none is left for it
+          sum bays x + sum bays y <= free bays             of each station and level
+          x_io <= sum_v y_v,  sum mw x <= sum mw_v y_v     members of a collector; one variant at a place
+          sum share mw x <= HC + t                         of each bus in each case (N-1 hosting capacity)
+
+x, y binary (blocks of roofs may be split and take the point of their largest part); HiGHS. Candidates look at their
+cheapest options only (:data:`TRIED`), and the search at those that the relaxed problem uses or that are cheapest
+(:data:`KEPT`). ``best_bound_cny`` is the relaxed problem's cost: no choice among the options that enter is cheaper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from grid.connection import EXISTING_FEEDER, case_share
+from grid.contracts import Case
+
+TRIED = 12
+"""A candidate's own connections that enter, cheapest first."""
+LEFT_OUT_MCNY = 1000.0
+"""Cost of a candidate that finds no place: dearer than any connection."""
+RELATIVE_GAP = 0.02
+MOST_NODES = 200
+MOST_SECONDS = 120.0
+"""A last resort: the search ends by gap or nodes, which gives the same answer on any machine."""
+KEPT = 6
+"""Options of a candidate that the search looks at beside those of the relaxed problem, cheapest first."""
+LEAST_USE = 1e-4
+MCNY = 1e6
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``option_ids`` of the candidates that connect, ``variant_ids`` of the collectors that are built; MCNY x 1e6."""
+
+    option_ids: tuple[str, ...]
+    variant_ids: tuple[str, ...]
+    objective_cny: float
+    best_bound_cny: float
+
+
+@dataclass
+class _Rows:
+    """Rows of a sparse constraint matrix, gathered one entry at a time; ``low <= A x <= high``."""
+
+    entries: list[tuple[int, int, float]] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+    def add(self, columns: Sequence[int], values: Sequence[float], low: float, high: float) -> None:
+        row = len(self.low)
+        self.entries += [(row, c, v) for c, v in zip(columns, values, strict=True)]
+        self.low.append(low)
+        self.high.append(high)
+
+    def constraint(self, width: int) -> LinearConstraint:
+        rows, cols, values = zip(*self.entries, strict=True) if self.entries else ((), (), ())
+        matrix = sp.csr_matrix((values, (rows, cols)), shape=(len(self.low), width))
+        return LinearConstraint(matrix, np.array(self.low), np.array(self.high))
+
+
+def choose(
+    options: pd.DataFrame,
+    collectors: pd.DataFrame,
+    bays: pd.DataFrame,
+    candidates: pd.DataFrame,
+    hosting: pd.DataFrame,
+    cases: Sequence[Case],
+    transformer_cny_per_mw: dict[str, float],
+) -> Choice:
+    """The joint choice at least cost.
+
+    Parameters
+    ----------
+    options, collectors, bays
+        Tables CONNECTION_OPTIONS (infeasible rows do not enter), COLLECTORS, BAY_LIMITS.
+    candidates
+        Columns ``candidate_id``, ``technology``, ``grid_capacity_mw``.
+    hosting, cases
+        Table HOSTING and its cases; a bus without rows takes nothing without new transformers.
+    transformer_cny_per_mw
+        By ``bus_id``: cost of a MW that the bus does not take.
+
+    Raises
+    ------
+    RuntimeError
+        If HiGHS ends without an answer.
+    """
+    tried = shortlist(options)
+    if tried.empty:
+        return Choice((), (), 0.0, 0.0)
+    ids = list(dict.fromkeys(tried["candidate_id"]))
+    buses = list(dict.fromkeys(tried["bus_id"]))
+    n_x, n_y, n_u, n_t = len(tried), len(collectors), len(ids), len(buses)
+    width = n_x + n_y + n_u + n_t
+    y0, u0, t0 = n_x, n_x + n_y, n_x + n_y + n_u
+    cost = np.concatenate(
+        [
+            tried[["line_cny", "bay_cny", "rank_cny"]].sum(axis=1).to_numpy(float) / MCNY,
+            collectors[["station_cny", "trunk_cny", "bay_cny"]].sum(axis=1).to_numpy(float) / MCNY,
+            np.full(n_u, LEFT_OUT_MCNY),
+            np.array([transformer_cny_per_mw[bus] for bus in buses]) / MCNY,
+        ]
+    )
+    rows = _Rows()
+    _one_each(rows, tried, ids, u0)
+    _bays(rows, tried, collectors, bays, y0)
+    _collectors(rows, tried, collectors, candidates, y0)
+    _headroom(rows, tried, candidates, hosting, cases, {bus: t0 + k for k, bus in enumerate(buses)})
+    high = np.concatenate([np.ones(n_x + n_y + n_u), np.full(n_t, np.inf)])
+    # a block of roofs is many small connections: it takes the point that has its largest part
+    block = (tried["line_type"] == EXISTING_FEEDER).to_numpy()
+    whole = np.concatenate([np.where(block, 0.0, 1.0), np.ones(n_y), np.zeros(n_u + n_t)])
+    constraint = rows.constraint(width)
+    relaxed = milp(cost, constraints=constraint, bounds=Bounds(np.zeros(width), high))
+    if relaxed.x is None:
+        raise RuntimeError(f"joint choice of connections: {relaxed.message}")
+    high[: n_x + n_y] *= _promising(tried, collectors, relaxed.x)
+    found = milp(
+        cost, constraints=constraint, bounds=Bounds(np.zeros(width), high), integrality=whole,
+        options={"mip_rel_gap": RELATIVE_GAP, "node_limit": MOST_NODES, "time_limit": MOST_SECONDS},
+    )  # fmt: skip
+    if found.x is None:
+        raise RuntimeError(f"joint choice of connections: {found.message}")
+    taken = np.array(_largest_parts(tried, found.x[:n_x], found.x[u0:t0], ids), dtype=np.int64)
+    built = np.flatnonzero(found.x[y0:u0] > 0.5)
+    used = set(tried["collector_id"].iloc[taken])
+    variants = collectors.iloc[built]
+    return Choice(
+        tuple(tried["option_id"].iloc[taken]),
+        tuple(variants.loc[variants["collector_id"].isin(used), "variant_id"]),
+        float(found.fun) * MCNY,
+        float(relaxed.fun) * MCNY,
+    )
+
+
+def _promising(tried: pd.DataFrame, collectors: pd.DataFrame, x: Floats) -> Floats:
+    """1 for the columns of options and variants that the search looks at: collectors that the relaxed problem uses,
+    options that it uses or that are among the cheapest of their candidate; 0 for the others."""
+    n_x, n_y = len(tried), len(collectors)
+    used = set(collectors["collector_id"][x[n_x : n_x + n_y] > LEAST_USE])
+    alone = tried[["line_cny", "bay_cny", "rank_cny", "transformer_cny"]].sum(axis=1)
+    cheapest = alone.groupby(tried["candidate_id"]).rank(method="first") <= KEPT
+    grouped = tried["collector_id"] != ""
+    keep = ((x[:n_x] > LEAST_USE) | cheapest.to_numpy()) & (~grouped | tried["collector_id"].isin(used)).to_numpy()
+    return np.concatenate([keep, collectors["collector_id"].isin(used).to_numpy()]).astype(float)
+
+
+def _largest_parts(tried: pd.DataFrame, x: Floats, left_out: Floats, ids: Sequence[str]) -> list[int]:
+    """Positions of the option with the largest part of each candidate that is not left out."""
+    out = dict(zip(ids, left_out.tolist(), strict=True))
+    best: dict[str, int] = {}
+    for k, one in enumerate(tried["candidate_id"]):
+        if x[k] > 1e-6 and out[one] < 0.5 and (one not in best or x[k] > x[best[one]] + 1e-9):
+            best[one] = k
+    return sorted(best.values())
+
+
+def shortlist(options: pd.DataFrame) -> pd.DataFrame:
+    """Feasible options that enter: each candidate's cheapest own connections, and all its collectors."""
+    feasible = options[options["feasible"]]
+    alone = feasible["line_cny"] + feasible["bay_cny"] + feasible["rank_cny"] + feasible["transformer_cny"]
+    own = feasible.assign(alone=alone)[feasible["collector_id"] == ""]
+    best = own.sort_values(["alone", "option_id"]).groupby("candidate_id").head(TRIED)
+    grouped = feasible[feasible["collector_id"] != ""]
+    return feasible.loc[sorted([*best.index, *grouped.index])].reset_index(drop=True)
+
+
+def _positions(table: pd.DataFrame, by: str | list[str]) -> dict[Any, list[int]]:
+    """Row positions of each value of a column, in table order of the first."""
+    found: dict[Any, list[int]] = {}
+    keys = zip(*(table[name] for name in ([by] if isinstance(by, str) else by)), strict=True)
+    for k, key in enumerate(keys):
+        found.setdefault(key[0] if len(key) == 1 else key, []).append(k)
+    return found
+
+
+def _one_each(rows: _Rows, tried: pd.DataFrame, ids: Sequence[str], u0: int) -> None:
+    groups = _positions(tried, "candidate_id")
+    for k, one in enumerate(ids):
+        columns = [*groups[one], u0 + k]
+        rows.add(columns, [1.0] * len(columns), 1.0, 1.0)
+
+
+def _bays(rows: _Rows, tried: pd.DataFrame, collectors: pd.DataFrame, bays: pd.DataFrame, y0: int) -> None:
+    free = bays.set_index(["station_id", "vn_kv"])["bays_free"].to_dict()
+    wanted: dict[tuple[str, float], list[tuple[int, float]]] = {}
+    takers = ((tried, 0), (collectors, y0))
+    for table, start in takers:
+        for k, (station, vn, count) in enumerate(table[["station_id", "vn_kv", "bays"]].itertuples(index=False)):
+            if count:
+                wanted.setdefault((station, vn), []).append((start + k, float(count)))
+    for key, entries in wanted.items():
+        rows.add([c for c, _ in entries], [v for _, v in entries], -np.inf, float(free.get(key, 0)))
+
+
+def _collectors(rows: _Rows, tried: pd.DataFrame, collectors: pd.DataFrame, candidates: pd.DataFrame, y0: int) -> None:
+    mw = candidates.set_index("candidate_id")["grid_capacity_mw"]
+    names = tried["candidate_id"].to_numpy(object)
+    variants = _positions(collectors, "collector_id")
+    members = _positions(tried, "collector_id")
+    size = collectors["capacity_mw"].to_numpy(float)
+    for collector, at in variants.items():
+        y = [y0 + k for k in at]
+        who = members.get(collector, [])
+        for k in who:
+            rows.add([k, *y], [1.0] + [-1.0] * len(y), -np.inf, 0.0)
+        powers = mw.loc[names[who]].to_numpy(float)
+        rows.add([*who, *y], [*powers.tolist(), *(-size[at]).tolist()], -np.inf, 0.0)
+    for at in _positions(collectors, ["lon", "lat"]).values():
+        rows.add([y0 + k for k in at], [1.0] * len(at), -np.inf, 1.0)
+
+
+def _headroom(
+    rows: _Rows,
+    tried: pd.DataFrame,
+    candidates: pd.DataFrame,
+    hosting: pd.DataFrame,
+    cases: Sequence[Case],
+    lack: dict[str, int],
+) -> None:
+    """Power injected at each bus in each case, beyond its N-1 capacity only with new transformers."""
+    known = candidates.set_index("candidate_id")
+    mw = known["grid_capacity_mw"].loc[tried["candidate_id"]].to_numpy(float)
+    technology = known["technology"].loc[tried["candidate_id"]]
+    n_1 = hosting[hosting["mode"] == "n_1"].set_index(["bus_id", "case"])["capacity_mw"].to_dict()
+    at_bus = _positions(tried, "bus_id")
+    for case in cases:
+        shares = technology.map({t: case_share(case, t) for t in set(technology)}).to_numpy(float)
+        for bus, at in at_bus.items():
+            if (shares[at] > 0).any():
+                # what a MW lacks is counted in the plant's own MW: the share that its case asks for
+                values = [*(shares[at] * mw[at]).tolist(), -float(shares[at].max())]
+                rows.add([*at, lack[bus]], values, -np.inf, n_1.get((bus, case.id), 0.0))
