@@ -94,10 +94,12 @@ def compare(solver, change, found, options, we):
     for _ in range(50 * options.sample):
         k, h = int(rng.integers(len(found.bus_ids))), int(rng.integers(found.hours))
         outage = found.binding(int(found.code[k, h]))[0]
-        if done == options.sample or found.code[k, h] < 0 or (outage and outage not in whole):
+        row = row_of[int(found.bus_ids[k])]
+        reached = row in peer.loads or row in peer.plants  # the peer's plants are changes of its loads and generators
+        if done == options.sample or not reached or found.code[k, h] < 0 or (outage and outage not in whole):
             continue
         begin = time.process_time()
-        theirs = peer.bisect(change(h, h + 1)[:, 0], row_of[int(found.bus_ids[k])], float(found.cap_mw[k]))
+        theirs = peer.bisect(change(h, h + 1)[:, 0], row, float(found.cap_mw[k]))
         seconds, done = seconds + time.process_time() - begin, done + 1
         ours = float(found.limit_mw[k, h])
         name = f"bus {found.bus_ids[k]} hour {h}"
