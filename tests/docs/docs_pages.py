@@ -14,7 +14,7 @@ from study.cli import app
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = (
     "README.md", "docs/five-minutes.md", "docs/planners-guide.md", "docs/engineers-guide.md", "docs/recipes.md",
-    "docs/network-studies.md", "docs/index.md", "docs/methods.md",
+    "docs/network-studies.md", "docs/index.md", "docs/methods.md", "docs/reports.md",
 )  # fmt: skip
 """Pages whose commands are run one by one; docs/own-layer.md is followed from top to bottom."""
 
