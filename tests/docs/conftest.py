@@ -17,7 +17,7 @@ PLANTS = "name,technology,capacity_mw,lon,lat\nA,solar,20,116.18,33.51\nB,wind,3
 
 @pytest.fixture(scope="module")
 def user_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Working folder of the documentation's reader; home and results lie in it as well, while the module's tests run."""
+    """Working folder of the documentation's reader; home and results lie in it as well while tests run."""
     folder = tmp_path_factory.mktemp("user")
     before, place = dict(os.environ), Path.cwd()
     os.environ |= {"FENGGUANG_ROOT": str(folder), "HOME": str(folder), "NO_COLOR": "1", "COLUMNS": "120"}
