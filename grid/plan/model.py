@@ -1,0 +1,476 @@
+"""The master problem: a mixed-integer linear programme of plants, measures, storage and curtailment, solved by HiGHS.
+
+::
+
+    min   sum_s w_s [ sum_o c_o x_os + f_o b_os + sum_m a_m y_ms + storage + curtailed energy ]      (least_cost)
+    s.t.  x_os <= cap b_os,  x_os >= least b_os,  x, b, y never fall from stage to stage
+          targets and quotas (elastic: what is missing is paid at PENALTY), storage share, budgets, utilisation floor
+          p_bhs = sum_o a_oh x_os - curtailed_bhs + storage_bhs                                  injections
+          g . p_hs <= limit + sum_m relief_m (1 if the measure stands otherwise than in the row)  rows of the network
+
+A relief that has no bound is the least that makes the row idle for every plan: what it could reach with all lots at
+full output. Money is in
+million CNY inside, so that all numbers are of the order of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+
+from grid.plan.contracts import Cut, Decision, Floats, Ints, PlanProblem
+
+MILLION = 1e6
+PENALTY_PER_MW = 20.0
+"""Million CNY a year for a MW that is missing of a target: some fifty times what a MW costs."""
+SMALL_COST = 1e-3
+"""Weight of cost where the objective is energy or power, so that of equal plans the cheaper one is taken."""
+_INF = highspy.kHighsInf
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Answer of one solve. ``objective`` and ``bound`` as minimised, in million CNY (or negative GWh, MW); ``cost``
+    and ``quantity`` (energy [MWh] or power [MW] of the mean stage) are recomputed from the columns."""
+
+    decision: Decision
+    objective: float
+    bound: float
+    cost_cny: float
+    quantity: float
+    prices: Floats
+    optimal: bool
+    columns: Floats
+
+
+class Unsolved(Exception):
+    """HiGHS ended without a plan although every target is elastic: the budgets or shares contradict each other."""
+
+
+class _Rows:
+    """Rows collected for one call to HiGHS."""
+
+    def __init__(self) -> None:
+        self.lower: list[float] = []
+        self.upper: list[float] = []
+        self.start: list[int] = []
+        self.index: list[int] = []
+        self.value: list[float] = []
+
+    def add(self, lower: float, upper: float, index: Iterable[int], value: Iterable[float]) -> None:
+        self.start.append(len(self.index))
+        self.lower.append(lower)
+        self.upper.append(upper)
+        for i, v in zip(index, value, strict=True):
+            if v != 0.0:
+                self.index.append(int(i))
+                self.value.append(float(v))
+
+
+class Master:
+    """The programme of one problem. Network rows are added as they are found; nothing is ever taken away.
+
+    ``frozen`` fixes measures and built lots, ``missing_at_most`` bounds what targets may lack (and drops the
+    penalty). ``price_per_mw`` is the trial value of the objective CNY per MW.
+    """
+
+    def __init__(self, problem: PlanProblem) -> None:
+        self.problem = problem
+        self._lower: list[float] = []
+        self._upper: list[float] = []
+        self._cost: list[float] = []
+        self._quantity: list[float] = []
+        self._whole: list[int] = []
+        self._layout()
+        rows = _Rows()
+        self._plant_rows(rows)
+        self._measure_rows(rows)
+        self._storage_rows(rows)
+        self._year_rows(rows)
+        self._goal_rows(rows)
+        self.first_cut_row = len(rows.lower)
+        self.cuts: list[tuple[Cut, int]] = []
+        self.price_per_mw = 0.0
+        self._highs = self._pass(rows)
+
+    # ---------------------------------------------------------------- columns
+
+    def _columns(
+        self, shape: tuple[int, ...], upper: float | Floats, cost: float | Floats = 0.0, whole: bool = False,
+        quantity: float | Floats = 0.0,
+    ) -> Ints:  # fmt: skip
+        first, count = len(self._lower), int(np.prod(shape))
+        self._lower += [0.0] * count
+        self._upper += np.broadcast_to(np.asarray(upper, float), shape).ravel().tolist()
+        self._cost += np.broadcast_to(np.asarray(cost, float), shape).ravel().tolist()
+        self._quantity += np.broadcast_to(np.asarray(quantity, float), shape).ravel().tolist()
+        if whole:
+            self._whole += list(range(first, first + count))
+        return np.arange(first, first + count).reshape(shape)
+
+    def _layout(self) -> None:
+        p, s = self.problem, len(self.problem.stages)
+        weight = np.array([stage.weight for stage in p.stages])
+        lots = [p.lots[k] for k, _ in p.offers]
+        cost = np.array([lot.cost_cny_per_mw_a + a.cny_per_mw_a for lot, (_, a) in zip(lots, p.offers, strict=True)])
+        energy = p.settings.objective == "most_energy"
+        gain = np.array([lot.energy_mwh_per_mw if energy else 1.0 for lot in lots])
+        capacity = np.array([lot.capacity_mw for lot in lots])
+        n = len(p.offers)
+        self.x = self._columns(
+            (n, s), np.repeat(capacity[:, None], s, 1), np.outer(cost, weight) / MILLION, quantity=np.outer(gain, weight)
+        )
+        self.lumpy = np.array([lot.least_mw > 0 or a.fixed_cny_per_a > 0 for lot, (_, a) in zip(lots, p.offers, strict=True)],
+                              dtype=bool)  # fmt: skip
+        fixed = np.array([a.fixed_cny_per_a for _, a in p.offers])[self.lumpy]
+        self.b = self._columns((int(self.lumpy.sum()), s), 1.0, np.outer(fixed, weight) / MILLION, whole=True)
+        allowed = np.array([
+            [p.settings.measures_allowed and stage.year >= m.first_year for stage in p.stages] for m in p.measures
+        ], dtype=float).reshape(len(p.measures), s)  # fmt: skip
+        price = np.array([m.cost_cny_per_a for m in p.measures])
+        self.y = self._columns((len(p.measures), s), allowed, np.outer(price, weight) / MILLION, whole=True)
+        collectors = np.array([c.cost_cny_per_a for c in p.collectors])
+        self.q = self._columns((len(p.collectors), s), 1.0, np.outer(collectors, weight) / MILLION, whole=True)
+        self._storage_columns(weight)
+        self.curtailed = self._curtailed_columns(weight)
+        self.missing = self._columns((len(p.targets),), _INF, PENALTY_PER_MW)
+
+    def _storage_columns(self, weight: Floats) -> None:
+        p, s, h = self.problem, len(self.problem.stages), len(self.problem.points)
+        terms, count = p.storage, len(p.storage_buses) if self.problem.storage else 0
+        mw = terms.cny_per_mw_a * weight / MILLION if terms else weight
+        mwh = terms.cny_per_mwh_a * weight / MILLION if terms else weight
+        most = terms.most_mw_per_bus if terms else 0.0
+        self.power = self._columns((count, s), most, np.broadcast_to(mw, (count, s)))
+        self.content = self._columns((count, s), _INF, np.broadcast_to(mwh, (count, s)))
+        self.charge = self._columns((count, h, s), _INF)
+        self.discharge = self._columns((count, h, s), _INF)
+
+    def _curtailed_columns(self, weight: Floats) -> Ints:
+        """Curtailed power of each bus; a point where nothing may be curtailed has an upper bound of 0."""
+        p = self.problem
+        hours = np.array([point.weight_h for point in p.points])
+        allowed = np.array([_INF if point.curtailable else 0.0 for point in p.points])
+        shape = (len(p.buses), len(p.points), len(p.stages))
+        price = p.settings.curtailed_cny_per_mwh / MILLION
+        energy = p.settings.objective == "most_energy"
+        return self._columns(
+            shape,
+            np.broadcast_to(allowed[None, :, None], shape),
+            np.broadcast_to(price * hours[None, :, None] * weight, shape),
+            quantity=np.broadcast_to(-hours[None, :, None] * weight, shape) if energy else 0.0,
+        )
+
+    # ---------------------------------------------------------------- rows
+
+    def _plant_rows(self, rows: _Rows) -> None:
+        p, place = self.problem, np.cumsum(self.lumpy) - 1
+        by_lot: dict[int, list[int]] = {}
+        by_collector: dict[str, list[int]] = {}
+        for o, (k, access) in enumerate(p.offers):
+            by_lot.setdefault(k, []).append(o)
+            if access.collector_id:
+                by_collector.setdefault(access.collector_id, []).append(o)
+        for s in range(len(p.stages)):
+            for o, (k, access) in enumerate(p.offers):
+                lot, x = p.lots[k], self.x[o, s]
+                if self.lumpy[o]:
+                    b = self.b[place[o], s]
+                    rows.add(-_INF, 0.0, (x, b), (1.0, -lot.capacity_mw))
+                    if lot.least_mw > 0:
+                        rows.add(0.0, _INF, (x, b), (1.0, -min(lot.least_mw, lot.capacity_mw)))
+                    if s:
+                        rows.add(0.0, _INF, (b, self.b[place[o], s - 1]), (1.0, -1.0))
+                if s:
+                    rows.add(0.0, _INF, (x, self.x[o, s - 1]), (1.0, -1.0))
+                if access.requires:
+                    y = self.y[p.measure_row[access.requires], s]
+                    rows.add(-_INF, 0.0, (x, y), (1.0, -lot.capacity_mw))
+            for k, offers in by_lot.items():
+                if len(offers) > 1:
+                    rows.add(-_INF, p.lots[k].capacity_mw, self.x[offers, s], [1.0] * len(offers))
+                    lumps = [self.b[place[o], s] for o in offers if self.lumpy[o]]
+                    rows.add(-_INF, 1.0, lumps, [1.0] * len(lumps))
+            for c, collector in enumerate(p.collectors):
+                offers = by_collector.get(collector.id, [])
+                index = [*self.x[offers, s], self.q[c, s]]
+                rows.add(-_INF, 0.0, index, [1.0] * len(offers) + [-collector.capacity_mw])
+                if s:
+                    rows.add(0.0, _INF, (self.q[c, s], self.q[c, s - 1]), (1.0, -1.0))
+
+    def _measure_rows(self, rows: _Rows) -> None:
+        p = self.problem
+        groups: dict[str, list[int]] = {}
+        for m, measure in enumerate(p.measures):
+            if measure.exclusive_group:
+                groups.setdefault(measure.exclusive_group, []).append(m)
+            for s in range(len(p.stages)):
+                if s:
+                    rows.add(0.0, _INF, (self.y[m, s], self.y[m, s - 1]), (1.0, -1.0))
+                for needed in measure.requires:
+                    rows.add(-_INF, 0.0, (self.y[m, s], self.y[p.measure_row[needed], s]), (1.0, -1.0))
+        for members in groups.values():
+            for s in range(len(p.stages)):
+                rows.add(-_INF, 1.0, self.y[members, s], [1.0] * len(members))
+
+    def _storage_rows(self, rows: _Rows) -> None:
+        p, terms = self.problem, self.problem.storage
+        if terms is None:
+            return
+        hours = np.array([point.weight_h for point in p.points])
+        for k in range(len(p.storage_buses)):
+            for s in range(len(p.stages)):
+                power, content = self.power[k, s], self.content[k, s]
+                rows.add(0.0, _INF, (content, power), (1.0, -terms.least_hours))
+                rows.add(-_INF, 0.0, (content, power), (1.0, -terms.most_hours))
+                if s:
+                    rows.add(0.0, _INF, (power, self.power[k, s - 1]), (1.0, -1.0))
+                    rows.add(0.0, _INF, (content, self.content[k, s - 1]), (1.0, -1.0))
+                ch, dis = self.charge[k, :, s], self.discharge[k, :, s]
+                for h in range(len(p.points)):
+                    rows.add(-_INF, 0.0, (ch[h], dis[h], power), (1.0, 1.0, -1.0))
+                    rows.add(-_INF, 0.0, (ch[h], content), (1.0, -1 / terms.sustain_h))
+                    rows.add(-_INF, 0.0, (dis[h], content), (1.0, -1 / terms.sustain_h))
+                rows.add(0.0, 0.0, [*ch, *dis], [*(hours * terms.efficiency), *-hours])
+                share = hours.sum() / 8760
+                rows.add(-_INF, 0.0, [*ch, content], [*hours, -terms.cycles_per_a * share])
+
+    def _year_rows(self, rows: _Rows) -> None:
+        """Nothing is curtailed beyond what a bus produces, nor beyond the utilisation floor."""
+        p = self.problem
+        at_bus: dict[int, list[int]] = {}
+        for o, bus in enumerate(p.offer_bus.tolist()):
+            at_bus.setdefault(bus, []).append(o)
+        hours = np.array([point.weight_h for point in p.points])
+        full = p.availability[p.offer_lot]
+        for s in range(len(p.stages)):
+            for h, point in enumerate(p.points):
+                if not point.curtailable:
+                    continue
+                for bus in range(len(p.buses)):
+                    offers = at_bus.get(bus, [])
+                    rows.add(-_INF, 0.0, [self.curtailed[bus, h, s], *self.x[offers, s]], [1.0, *-full[offers, h]])
+            if hours.sum() > 0:
+                lost = 1 - p.settings.utilisation_floor
+                columns = self.curtailed[:, :, s]
+                weights = np.broadcast_to(hours, columns.shape)
+                rows.add(-_INF, 0.0, [*columns.ravel(), *self.x[:, s]], [*weights.ravel(), *(-lost * (full @ hours))])
+
+    def _goal_rows(self, rows: _Rows) -> None:
+        p, settings = self.problem, self.problem.settings
+        for t, target in enumerate(p.targets):
+            if target.group == "storage":
+                index, value = self.power[:, target.stage].tolist(), [1.0] * len(self.power)
+            else:
+                offers = [o for o, (k, _) in enumerate(p.offers) if counts_for(p, k, target.group, target.districts)]
+                index = self.x[offers, target.stage].tolist()
+                value = [p.lots[p.offers[o][0]].installed_per_mw for o in offers]
+            if target.ceiling:
+                rows.add(-_INF, target.new_mw, [*index, self.missing[t]], [*value, -1.0])
+            else:
+                rows.add(target.new_mw, _INF, [*index, self.missing[t]], [*value, 1.0])
+        for s in range(len(p.stages)):
+            if settings.storage_share > 0 and p.storage is not None:
+                plants, stores = self.x[:, s].tolist(), self.power[:, s].tolist()
+                rows.add(0.0, _INF, [*stores, *plants], [1.0] * len(stores) + [-settings.storage_share] * len(plants))
+                rows.add(0.0, _INF, [*self.content[:, s], *plants],
+                         [1.0] * len(stores) + [-settings.storage_share * settings.storage_hours] * len(plants))  # fmt: skip
+            if np.isfinite(settings.budget_cny_per_a):
+                index, value = self._cost_of(s)
+                rows.add(-_INF, settings.budget_cny_per_a / MILLION, index, value)
+        if np.isfinite(settings.grid_budget_cny):
+            last = len(p.stages) - 1
+            spent = [m.investment_cny / MILLION for m in p.measures]
+            stored = p.storage.investment_cny_per_mwh / MILLION if p.storage else 0.0
+            rows.add(-_INF, settings.grid_budget_cny / MILLION, [*self.y[:, last], *self.content[:, last]],
+                     [*spent, *([stored] * len(self.content))])  # fmt: skip
+        if settings.objective == "least_cny_per_mw":
+            rows.add(settings.least_mw, _INF, self.x[:, -1], [1.0] * len(self.x))
+
+    def _cost_of(self, stage: int) -> tuple[list[int], list[float]]:
+        """Columns and yearly cost [million CNY] of one stage."""
+        weight = self.problem.stages[stage].weight
+        blocks = (self.x, self.b, self.y, self.q, self.power, self.content, self.curtailed)
+        index = [int(i) for block in blocks for i in np.asarray(block)[..., stage].ravel()]
+        return index, [self._cost[i] / weight for i in index]
+
+    # ---------------------------------------------------------------- network rows
+
+    def add_cuts(self, cuts: Sequence[Cut]) -> None:
+        """Add rows of the network to every stage whose load they belong to."""
+        rows = _Rows()
+        for cut in cuts:
+            for s, stage in enumerate(self.problem.stages):
+                if stage.load_factor == cut.load_factor:
+                    index, value, upper = self._cut_row(cut, s)
+                    rows.add(-_INF, upper, index, value)
+                    self.cuts.append((cut, s))
+        if rows.lower:
+            self._highs.addRows(
+                len(rows.lower), np.array(rows.lower), np.array(rows.upper), len(rows.index),
+                np.array(rows.start, dtype=np.int32), np.array(rows.index, dtype=np.int32), np.array(rows.value),
+            )  # fmt: skip
+
+    def _cut_row(self, cut: Cut, s: int) -> tuple[list[int], list[float], float]:
+        p = self.problem
+        used = np.flatnonzero(cut.gradient)
+        offers = np.flatnonzero(np.isin(p.offer_bus, used))
+        output = p.availability[p.offer_lot[offers], cut.point]
+        value = cut.gradient[p.offer_bus[offers]] * output
+        index = self.x[offers, s].tolist()
+        values = value.tolist()
+        if p.points[cut.point].curtailable:
+            index += self.curtailed[used, cut.point, s].tolist()
+            values += (-cut.gradient[used]).tolist()
+        stores = [(k, p.bus_row[bus]) for k, bus in enumerate(p.storage_buses)] if len(self.power) else []
+        for k, bus in stores:
+            if cut.gradient[bus]:
+                index += [int(self.charge[k, cut.point, s]), int(self.discharge[k, cut.point, s])]
+                values += [-float(cut.gradient[bus]), float(cut.gradient[bus])]
+        upper = cut.limit
+        if cut.needs:
+            idle = self._idle(cut, value, offers)
+            for need in cut.needs:
+                relief = min(idle, need.relief)
+                # row <= limit + relief (1 - y) where the measure stands, + relief y where it does not
+                index.append(int(self.y[need.measure, s]))
+                values.append(relief if need.built else -relief)
+                upper += relief if need.built else 0.0
+        return index, values, upper
+
+    def _idle(self, cut: Cut, value: Floats, offers: Ints) -> float:
+        """What the row can reach beyond its limit: every lot at full capacity where that raises it, storage too."""
+        p = self.problem
+        capacity = np.array([p.lots[k].capacity_mw for k in p.offer_lot[offers]])
+        reach = float((np.maximum(value, 0.0) * capacity).sum())
+        if p.storage is not None:
+            at = [p.bus_row[bus] for bus in p.storage_buses]
+            reach += float(np.abs(cut.gradient[at]).sum()) * p.storage.most_mw_per_bus
+        if p.points[cut.point].curtailable:
+            reach += float((np.maximum(-value, 0.0) * capacity).sum())
+        return max(0.0, reach - cut.limit)
+
+    # ---------------------------------------------------------------- solving
+
+    def _pass(self, rows: _Rows) -> highspy.Highs:
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(self._lower), len(rows.lower)
+        lp.col_lower_, lp.col_upper_ = np.array(self._lower), np.array(self._upper)
+        lp.col_cost_ = self._objective(penalty=True)
+        lp.row_lower_, lp.row_upper_ = np.array(rows.lower), np.array(rows.upper)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+        lp.a_matrix_.start_ = np.array([*rows.start, len(rows.index)], dtype=np.int32)
+        lp.a_matrix_.index_ = np.array(rows.index, dtype=np.int32)
+        lp.a_matrix_.value_ = np.array(rows.value)
+        highs = _quiet()
+        highs.passModel(lp)
+        return highs
+
+    def _objective(self, *, penalty: bool) -> Floats:
+        cost, kind = np.array(self._cost), self.problem.settings.objective
+        if not penalty:
+            cost[self.missing] = 0.0
+        if kind == "least_cost":
+            return cost
+        if kind == "least_cny_per_mw":
+            return cost - self.price_per_mw / MILLION * np.array(self._quantity)
+        scale = 1e-3 if kind == "most_energy" else 1.0
+        money = cost * SMALL_COST
+        money[self.missing] = cost[self.missing] * (100.0 if kind == "most_energy" else 1.0)
+        return money - scale * np.array(self._quantity)
+
+    def solve(
+        self, *, whole: bool, measures: np.ndarray | None = None, built: np.ndarray | None = None,
+        missing_at_most: Floats | None = None, gap: float = 1e-6, time_limit_s: float = 60.0,
+        start: Floats | None = None,
+    ) -> Solved:  # fmt: skip
+        """Solve with or without integrality, measures and built lots fixed where given.
+
+        Raises
+        ------
+        Unsolved
+            If HiGHS finds no plan.
+        """
+        highs = self._highs
+        lower, upper = np.array(self._lower), np.array(self._upper)
+        for block, fixed in ((self.y, measures), (self.b, built)):
+            if fixed is not None:
+                lower[block] = upper[block] = np.asarray(fixed, float)
+        if missing_at_most is not None:
+            upper[self.missing] = missing_at_most
+        every = np.arange(len(lower), dtype=np.int32)
+        highs.changeColsBounds(len(every), every, lower, upper)
+        highs.changeColsCost(len(every), every, self._objective(penalty=missing_at_most is None))
+        kind = np.zeros(len(every), dtype=np.uint8)
+        if whole:
+            kind[self._whole] = int(highspy.HighsVarType.kInteger)
+        highs.changeColsIntegrality(len(every), every, kind)
+        if whole:
+            # a fresh solver: HiGHS counts the time limit from the first run of an object
+            highs = _quiet()
+            highs.passModel(self._highs.getLp())
+            highs.setOptionValue("mip_rel_gap", gap)
+            highs.setOptionValue("time_limit", time_limit_s)
+            if start is not None:
+                guess = highspy.HighsSolution()
+                guess.col_value = start.tolist()
+                highs.setSolution(guess)
+        highs.run()
+        return self._answer(highs, whole)
+
+    def _answer(self, highs: highspy.Highs, whole: bool) -> Solved:
+        status, info = highs.getModelStatus(), highs.getInfo()
+        feasible = info.primal_solution_status == 2
+        if not feasible:
+            raise Unsolved(f"HiGHS: {highs.modelStatusToString(status)}")
+        solution = highs.getSolution()
+        columns = np.array(solution.col_value)
+        prices = np.zeros(0) if whole else np.abs(np.array(solution.row_dual)[self.first_cut_row :])
+        cost = np.array(self._cost)
+        cost[self.missing] = 0.0
+        objective = float(info.objective_function_value)
+        return Solved(
+            self._decision(columns),
+            objective,
+            float(info.mip_dual_bound) if whole else objective,
+            float(cost @ columns) * MILLION,
+            float(np.array(self._quantity) @ columns),
+            prices,
+            status == highspy.HighsModelStatus.kOptimal,
+            columns,
+        )
+
+    def _decision(self, v: Floats) -> Decision:
+        mw = np.maximum(v[self.x], 0.0)
+        mw[mw < 1e-6] = 0.0
+        return Decision(
+            mw,
+            v[self.y] > 0.5,
+            np.maximum(v[self.power], 0.0),
+            np.maximum(v[self.content], 0.0),
+            np.maximum(v[self.curtailed], 0.0),
+            v[self.discharge] - v[self.charge],
+            np.maximum(v[self.missing], 0.0),
+            v[self.q] > 0.5,
+        )
+
+    def built_of(self, columns: Floats) -> np.ndarray:
+        """The lots that stand, as :meth:`solve` takes them."""
+        return np.round(columns[self.b])
+
+
+def _quiet() -> highspy.Highs:
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.setOptionValue("threads", 1)
+    return highs
+
+
+def counts_for(problem: PlanProblem, lot: int, group: str, districts: Sequence[str]) -> bool:
+    """Whether a lot counts towards a target."""
+    one = problem.lots[lot]
+    fits = group == "renewable" or one.group == group
+    return fits and (not districts or one.district_code in districts)

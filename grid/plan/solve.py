@@ -1,0 +1,340 @@
+"""The search: master problem and AC states in turn until the plan is clean and the gap is closed.
+
+1. *Without measures.* The master (a linear programme, no measure allowed) and the AC states of every point take turns
+   until no limit is broken. The rows found are those of the network as it is.
+2. *With measures.* The mixed-integer master chooses measures and lumpy lots; its bound holds for every plan. With that
+   choice fixed, the linear programme and the AC states take turns until the plan is clean: a plan that can be built.
+   Its rows join the master. This is repeated until the best clean plan is within the gap of the bound, or time is up.
+3. *Missing targets.* Where even the best plan lacks MW of a target, what is missing is kept at its least and step 2 is
+   repeated for the cost alone, so that cost and bound speak of money only.
+
+The bound is that of the linearised network (tangents at AC states, margins included); the plan itself is proved by AC
+load flow of every outage in every point.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from grid.plan.contracts import (
+    Bools,
+    Cut,
+    Decision,
+    Floats,
+    PlanAnswer,
+    PlanMeasure,
+    PlanProblem,
+    Point,
+    Round,
+    Violation,
+)
+from grid.plan.model import Master, Solved, Unsolved
+from grid.plan.rows import NetworkBook, Reached, broken
+
+DEBUG = False
+Progress = Callable[[str, float], None]
+
+MOST_ROUNDS = 40
+"""Rounds of one programme and AC states."""
+MOST_CHOICES = 30
+"""Choices of measures that are built and proved."""
+MISSING_ROOM = 1e-3
+"""MW by which a target may lack more in step 3 than in the best plan of step 2."""
+DINKELBACH_ROUNDS = 6
+MASTER_TIME_S = 20.0
+LEAST_PRICE = 1e-6
+"""Price of a row [million CNY by row unit] below which it does not bind."""
+
+
+@dataclass
+class Search:
+    """State of one search: the master, the network's book, what was found so far."""
+
+    problem: PlanProblem
+    master: Master
+    book: NetworkBook
+    progress: Progress
+    started: float = field(default_factory=time.perf_counter)
+    cuts: list[Cut] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, problem: PlanProblem, progress: Progress | None = None) -> Search:
+        return cls(problem, Master(problem), NetworkBook(problem), progress or (lambda label, share: None))
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left of the time limit."""
+        return self.problem.settings.time_limit_s - (time.perf_counter() - self.started)
+
+    def clean(self, what: str, measures: Bools | None, built: np.ndarray | None, missing: Floats | None) -> Clean:
+        """Programme and AC states in turn until no limit is broken; measures and built lots are fixed."""
+        for _ in range(MOST_ROUNDS):
+            begun = time.perf_counter()
+            solved = self.master.solve(whole=False, measures=measures, built=built, missing_at_most=missing)
+            found, violations, diverged = self.ask(solved.decision)
+            self.note(what, solved, len(found), len(violations), begun)
+            if not found:
+                return Clean(solved, violations, diverged)
+            if self.left_s < -0.5 * self.problem.settings.time_limit_s:
+                break
+        return Clean(solved, violations, diverged)
+
+    def ask(self, decision: Decision) -> tuple[list[Cut], list[Violation], int]:
+        """AC states of every point and stage: new rows, broken limits, points without a solution."""
+        cuts: list[Cut] = []
+        violations: list[Violation] = []
+        diverged = 0
+        done: dict[tuple[object, ...], None] = {}
+        for s, stage in enumerate(self.problem.stages):
+            config = decision.config(self.problem, s)
+            for h, point in enumerate(self.problem.points):
+                injections = decision.injections_mw(self.problem, h, s)
+                key = (config, h, stage.load_factor, injections.round(9).tobytes())
+                if key in done:
+                    continue
+                done[key] = None
+                reached = self.book.reach(config, h, stage.load_factor, injections)
+                if reached is None:
+                    diverged += 1
+                    continue
+                diverged += reached.share < 1
+                cuts += self.book.cuts(config, h, stage.load_factor, reached)
+                violations += violations_of(reached, s, point.id)
+        self.cuts += cuts
+        self.master.add_cuts(cuts)
+        return cuts, violations, diverged
+
+    def note(self, what: str, solved: Solved, cuts: int, violations: int, begun: float) -> None:
+        missing = float(solved.decision.missing_mw.sum())
+        seconds = time.perf_counter() - begun
+        if DEBUG:
+            print(what, round(solved.cost_cny/1e9,4), round(solved.objective,3), round(solved.bound,3), round(missing,2), cuts, violations, round(seconds,2), flush=True)
+        self.rounds.append(Round(what, solved.cost_cny, solved.bound, missing, cuts, violations, seconds))
+        used = 1 - max(0.0, self.left_s) / self.problem.settings.time_limit_s
+        self.progress(f"plan {what}", min(0.99, used))
+
+
+@dataclass(frozen=True)
+class Clean:
+    """The end of rounds: a plan, and what is still broken (nothing, unless the rounds ended early)."""
+
+    solved: Solved
+    violations: list[Violation]
+    diverged: int
+
+
+@dataclass(frozen=True)
+class _Best:
+    """Best clean plan and best bound so far, as minimised."""
+
+    clean: Clean
+    bound: float
+
+
+def solve_plan(problem: PlanProblem, progress: Progress | None = None) -> PlanAnswer:
+    """The plan of a problem, proved by AC.
+
+    Raises
+    ------
+    grid.plan.model.Unsolved
+        If budgets, shares and prerequisites contradict each other so that not even the empty plan is allowed.
+    """
+    return finish(*search_plan(Search.of(problem, progress)))
+
+
+def search_plan(search: Search) -> tuple[Search, _Best]:
+    """Steps 1 to 3; the search that is given back holds the menu's measures and all rows."""
+    first = without_measures(search)
+    search = with_measures(search, first)
+    if search.problem.settings.objective == "least_cny_per_mw":
+        return search, _cheapest_mw(search)
+    best = _choices(search, None)
+    missing = best.clean.solved.decision.missing_mw
+    if missing.sum() > MISSING_ROOM and search.problem.settings.objective == "least_cost":
+        best = _choices(search, missing + MISSING_ROOM, best)
+    return search, best
+
+
+def without_measures(search: Search) -> Clean:
+    """Step 1: the best plan on the network as it is."""
+    problem = search.problem
+    none = np.zeros((len(problem.measures), len(problem.stages)), dtype=bool)
+    return search.clean("without measures", none, None, None)
+
+
+def with_measures(search: Search, first: Clean) -> Search:
+    """The same search with the menu for what binds, the rows found so far bound to the measures that move them."""
+    problem = search.problem
+    if not problem.settings.measures_allowed:
+        return search
+    wanted: tuple[PlanMeasure, ...] = problem.measures
+    if problem.menu is not None:
+        known = {m.id for m in wanted}
+        wanted += tuple(m for m in problem.menu(binding_elements(search, first.solved)) if m.id not in known)
+    wanted = _closed(wanted[: problem.settings.most_measures], wanted)
+    if not wanted:
+        return search
+    problem = replace(problem, measures=wanted)
+    book = NetworkBook(problem)
+    book.take_over(search.book)
+    book.learn_influence(probes(problem, first.solved.decision))
+    cuts = book.with_needs(search.cuts, frozenset())
+    master = Master(problem)
+    master.add_cuts(cuts)
+    return replace(search, problem=problem, master=master, book=book, cuts=cuts)
+
+
+def _closed(chosen: tuple[PlanMeasure, ...], every: tuple[PlanMeasure, ...]) -> tuple[PlanMeasure, ...]:
+    """The chosen measures with all that they require."""
+    ids = {m.id for m in chosen}
+    while True:
+        more = {r for m in every if m.id in ids for r in m.requires} - ids
+        if not more:
+            return tuple(m for m in every if m.id in ids)
+        ids |= more
+
+
+def binding_elements(search: Search, solved: Solved) -> list[str]:
+    """Elements of the rows at their limit, then the outages under which they bind; the dearest first."""
+    elements: dict[str, None] = {}
+    outages: dict[str, None] = {}
+    for at in np.argsort(-solved.prices, kind="stable").tolist():
+        if solved.prices[at] <= LEAST_PRICE:
+            break
+        cut, _ = search.master.cuts[at]
+        elements[cut.element] = None
+        if cut.outage:
+            outages[cut.outage] = None
+    return [*elements, *(o for o in outages if o not in elements)]
+
+
+def probes(problem: PlanProblem, decision: Decision) -> list[tuple[int, float, Floats]]:
+    """Where the influence of measures is looked at: the points with the largest and the smallest injection."""
+    last = len(problem.stages) - 1
+    sums = [decision.injections_mw(problem, h, last).sum() for h in range(len(problem.points))]
+    chosen = dict.fromkeys([int(np.argmax(sums)), int(np.argmin(sums))])
+    factor = problem.stages[last].load_factor
+    return [(h, factor, decision.injections_mw(problem, h, last)) for h in chosen]
+
+
+def _cheapest_mw(search: Search) -> _Best:
+    """Dinkelbach: the price at which cost - price x MW is least zero is the least cost by MW."""
+    for _ in range(DINKELBACH_ROUNDS):
+        best = _choices(search, None)
+        solved = best.clean.solved
+        price = solved.cost_cny / max(solved.quantity, 1e-9)
+        if abs(price - search.master.price_per_mw) <= 1e-6 * price:
+            break
+        search.master.price_per_mw = price
+    return best
+
+
+def _choices(search: Search, missing: Floats | None, known: _Best | None = None) -> _Best:
+    """Step 2: choose by the mixed-integer master, make clean, compare with the bound."""
+    gap = search.problem.settings.gap
+    best: Clean | None = None
+    bound = -np.inf
+    guess = None
+    if known is not None:
+        best = priced(search, known.clean, missing)
+        guess = best.solved.columns
+    tried: set[bytes] = set()
+    for _ in range(MOST_CHOICES):
+        begun = time.perf_counter()
+        limit = max(1.0, min(MASTER_TIME_S, search.left_s))
+        try:
+            chosen = search.master.solve(
+                whole=True, missing_at_most=missing, gap=gap / 3, time_limit_s=limit, start=guess
+            )
+        except Unsolved:
+            if best is None:
+                raise
+            break
+        search.note("choice", chosen, 0, 0, begun)
+        bound = max(bound, chosen.bound)
+        measures, built = chosen.decision.measures, search.master.built_of(chosen.columns)
+        try:
+            clean = search.clean("proof", measures, built, missing)
+        except Unsolved:  # what is missing was fixed, and this choice cannot keep it any more
+            if search.left_s < 0:
+                break
+            continue
+        if best is None or (not clean.violations and clean.solved.objective < best.solved.objective):
+            best, guess = clean, clean.solved.columns
+        if not best.violations and _gap(best.solved.objective, bound) <= gap:
+            break
+        key = measures.tobytes() + built.tobytes()
+        if search.left_s < 0 or (key in tried and chosen.optimal):
+            break
+        tried.add(key)
+    assert best is not None
+    if not np.isfinite(bound):
+        bound = search.master.solve(whole=False, missing_at_most=missing).bound
+    return _Best(best, min(bound, best.solved.objective))
+
+
+def priced(search: Search, clean: Clean, missing: Floats | None) -> Clean:
+    """A clean plan once more, valued by cost alone: its measures and lots fixed, what is missing bounded."""
+    solved = clean.solved
+    built = search.master.built_of(solved.columns)
+    return search.clean("cost alone", solved.decision.measures, built, missing)
+
+
+def _gap(objective: float, bound: float) -> float:
+    """Distance of the bound from the objective, by the objective's size."""
+    return max(0.0, objective - bound) / max(abs(objective), 1e-9)
+
+
+def violations_of(reached: Reached, stage: int, point: str) -> list[Violation]:
+    """Worst outage of each broken row."""
+    sweep, over = reached.sweep, broken(reached)
+    found = []
+    for row in np.flatnonzero(over.any(axis=1)).tolist():
+        k = int(np.where(over[row], reached.excess[row], -np.inf).argmax())
+        kind, element = sweep.constraint_rows.name(row, sweep.model)
+        value, limit = float(sweep.base_values[row, k]), float(sweep.limits[row, k])
+        found.append(Violation(stage, point, kind, element, sweep.outage_name(k), value, limit))
+    return found
+
+
+def finish(search: Search, best: _Best) -> PlanAnswer:
+    """The answer of a search."""
+    problem, solved = search.problem, best.clean.solved
+    lowest = search.master.solve(whole=False)
+    in_money = problem.settings.objective == "least_cost"
+    penalty = float(solved.decision.missing_mw.sum())
+    bound = best.bound * 1e6 if in_money else np.nan
+    objective = solved.cost_cny
+    if in_money and penalty > 0:
+        bound = min(bound, objective)
+    gap = 100 * _gap(solved.objective, best.bound)
+    scale = {"most_energy": 1e3, "most_mw": 1.0}.get(problem.settings.objective, np.nan)
+    notes = (f"{best.clean.diverged} states ended before the plan's injections",) if best.clean.diverged else ()
+    return PlanAnswer(
+        problem,
+        solved.decision,
+        objective,
+        bound,
+        solved.quantity,
+        -best.bound * scale,
+        lowest.objective * (1e6 if in_money else -scale),
+        gap,
+        time.perf_counter() - search.started,
+        tuple(best.clean.violations),
+        tuple(search.cuts),
+        tuple(search.rounds),
+        search.book.states_checked,
+        best.clean.diverged,
+        notes,
+    )
+
+
+def with_points(problem: PlanProblem, points: tuple[Point, ...], availability: Floats) -> PlanProblem:
+    """The problem with further points that only have to hold."""
+    together = np.hstack([problem.availability, availability])
+    return replace(problem, points=(*problem.points, *points), availability=together)
