@@ -30,6 +30,7 @@ STUDY_CODE = (
     "study/connect.py",
     "study/year.py",
     "study/hosting_grades.py",
+    "study/plan.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""

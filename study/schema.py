@@ -535,6 +535,66 @@ class TargetEntry(Closed):
     source: str
 
 
+class QuotaEntry(Closed):
+    """A floor or ceiling beside the targets: a county's quota, a ratio of roofs, a goal that the study works out."""
+
+    technology_group: Literal["pv", "wind", "renewable", "storage"] = "renewable"
+    technologies: tuple[str, ...] = ()
+    """Only these technologies count, e.g. pv_roof; empty: all of the group."""
+    districts: tuple[str, ...] = ()
+    """Codes of the districts; empty: the whole study."""
+    year: int
+    """Stage by which it must hold."""
+    least_mw: Annotated[float, Field(ge=0)] | None = None
+    """New installed capacity, at least."""
+    most_mw: Annotated[float, Field(ge=0)] | None = None
+    """New installed capacity, at most."""
+    least_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """At least this share of the candidates' installed capacity, e.g. 0.3 of all suitable roofs."""
+    source: str
+    """Where the figure comes from."""
+
+
+class PlanEntry(Closed):
+    """Which sites, connections and measures to build, in which year, at least cost; proved by AC load flow."""
+
+    stages: tuple[int, ...] = ()
+    """Years; empty: those of the targets, or 2025 and 2030."""
+    load_factors: tuple[Annotated[float, Field(gt=0, le=3)], ...] = ()
+    """Load of each stage by the load of the study; empty: the same."""
+    objective: Literal["least_cost", "most_energy", "most_mw", "least_cny_per_mw"] = "least_cost"
+    budget_cny_per_a: Annotated[float, Field(gt=0)] | None = None
+    """Bound of all yearly cost."""
+    grid_budget_cny: Annotated[float, Field(ge=0)] | None = None
+    """Bound of the investment in grid measures and storage; 0: the network as it is."""
+    least_mw: Annotated[float, Field(ge=0)] = 0.0
+    """Grid capacity to build at least where the objective is CNY per MW."""
+    utilisation_floor: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """Share of a year's output that must not be curtailed: 0.95, or 0.90 where resources are good."""
+    curtailment_in_cases: bool = False
+    """Whether plants may be held back in the named cases too; false: what is built there is firm."""
+    hours: Annotated[int, Field(ge=0, le=200)] = 24
+    """Representative hours of the year; 0: the named cases alone."""
+    large_site_mw: Annotated[float, Field(gt=0)] = 40.0
+    """Sites from this grid capacity on are decided one by one, smaller ones by bus and technology."""
+    measures: tuple[str, ...] = ("add_transformer", "replace_transformer", "second_circuit", "reconductor")
+    """Kinds of measures on the menu; empty: none."""
+    most_measures: Annotated[int, Field(ge=0, le=200)] = 24
+    """Measures considered at once, those for the dearest limits first."""
+    storage_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Storage by new grid capacity as a scenario, e.g. 0.10."""
+    storage_hours: Annotated[float, Field(gt=0)] = 2.0
+    storage_cny_per_mwh: Annotated[float, Field(gt=0)] | None = None
+    """Investment in storage; the unit cost of the standard tables where not stated."""
+    dropped_stations: tuple[str, ...] = ()
+    """Stations (ids) at which nothing may connect: a what-if."""
+    quotas: tuple[QuotaEntry, ...] = ()
+    gap: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    """Distance of the plan from its bound at which the search ends."""
+    time_limit_s: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds of search; what is found by then is proved and printed with its gap."""
+
+
 class OutputEntry(Closed):
     formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson", "kml", "parquet"], ...] = (
         "xlsx",
@@ -582,5 +642,7 @@ class StudyFile(Closed):
     network: NetworkEntry
     cases: tuple[CaseEntry, ...]
     targets: tuple[TargetEntry, ...] = ()
+    plan: PlanEntry | None = None
+    """Leave it out and no plan is made."""
     assumptions: tuple[AssumptionEntry, ...] = ()
     outputs: OutputEntry = OutputEntry()

@@ -340,10 +340,23 @@ def compute_verdicts(results: Results) -> object:
     return connect.compute_verdicts(results)
 
 
+<<<<<<< HEAD
 def compute_grades(results: Results) -> object:
     from study.hosting_grades import compute_grades as grades_of
 
     return grades_of(results)
+=======
+def compute_plan_basis(results: Results) -> object:
+    from study import plan
+
+    return plan.compute_plan_basis(results)
+
+
+def compute_plan(results: Results) -> object:
+    from study import plan
+
+    return plan.compute_plan(results)
+>>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 
 
 def compute_year(results: Results) -> object:
@@ -402,9 +415,24 @@ def _cases_config(study: Study) -> object:
     return [_slice("cases")(study), _folder_digest(study, study.file.network.standards)]
 
 
+<<<<<<< HEAD
 def _rule_book_config(study: Study) -> object:
     chosen = study.file.network.model_dump(mode="json", include={"rule_book", "rule_book_options"})
     return [chosen, study.file.land.province, _cases_config(study)]
+=======
+def _plan_basis_config(study: Study) -> object:
+    """What lots and operating points depend on; targets, prices and budgets come later."""
+    plan = study.file.plan
+    return [_cases_config(study), None if plan is None else [plan.hours, plan.large_site_mw]]
+
+
+def _plan_config(study: Study) -> object:
+    plan = study.file.plan
+    if plan is None:
+        return None
+    targets = [(t.technology_group, t.year, t.target_mw, t.installed_mw) for t in study.file.targets]
+    return [plan.model_dump(mode="json"), targets, _cases_config(study)]
+>>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 
 
 def _folder_digest(study: Study, folder: str | None) -> str:
@@ -499,4 +527,9 @@ STAGES: tuple[Stage, ...] = (
           _by_own_standards(compute_grades)),
     Stage("year", "全年潮流", "year of hours", ("network", "demand", "sites", "yields", "connections", "verdicts"),
           (*_GRID, "siting"), _cases_config, _no_sources, _by_own_standards(compute_year)),
+    Stage("plan_basis", "规划基础", "basis of the plan",
+          ("sites", "yields", "network", "demand", "connections", "costs"), (*_GRID, "siting"), _plan_basis_config,
+          _no_sources, _by_own_standards(compute_plan_basis)),
+    Stage("plan", "规划方案", "plan", ("plan_basis",), _GRID, _plan_config, _no_sources,
+          _by_own_standards(compute_plan)),
 )  # fmt: skip

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import csv
+=======
+import math
+>>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from layers.contracts import Finding
+from study.plan import StudyPlan
 from study.run import Run
 from study.year import Year
 
@@ -30,6 +35,7 @@ def summary(run: Run) -> str:
     ]
     lines += [_case_line(row) for row in flow.load_flow.to_dict("records")]
     lines += _year_lines(run.results.get("year"))
+    lines += _plan_lines(run.results.get("plan"))
     lines += [f"  alarm  {finding.message} {finding.remedy}" for finding in _yield_alarms(run)]
     return "\n".join(lines)
 
@@ -62,6 +68,27 @@ def _year_lines(year: Year) -> list[str]:
     above = int((hours["overloads"] > 0).sum())
     lowest, highest = hours["vm_min_pu"].min(), hours["vm_max_pu"].max()
     return [f"  year   {told}; {above} hours with a branch above its rating, {lowest:.3f}..{highest:.3f} pu"]
+
+
+def _plan_lines(plan: StudyPlan | None) -> list[str]:
+    """Cost, bound and proof of the plan, and every stage in a line."""
+    if plan is None:
+        return []
+    answer, problem = plan.answer, plan.answer.problem
+    bound = f", bound {answer.best_bound_cny / 1e6:,.1f}" if math.isfinite(answer.best_bound_cny) else ""
+    lines = [
+        f"  plan   {answer.objective_cny / 1e6:,.1f} million CNY/a{bound}, gap {answer.gap_percent:.2f} %, greedy "
+        f"{plan.greedy.cost_cny / 1e6:,.1f}; {len(answer.violations)} AC violations in {len(problem.points)} points; "
+        f"{answer.seconds:.0f} s"
+    ]
+    for s, stage in enumerate(problem.stages):
+        missing = sum(answer.decision.missing_mw[t] for t, one in enumerate(problem.targets) if one.stage == s)
+        lines.append(
+            f"  plan   {stage.year}: {answer.decision.mw[:, s].sum():,.0f} MW, "
+            f"{answer.decision.storage_mw[:, s].sum():,.0f} MW of storage, "
+            f"{answer.decision.measures[:, s].sum()} measures, {missing:,.1f} MW short"
+        )
+    return lines
 
 
 def _case_line(row: dict[str, Any]) -> str:

@@ -15,7 +15,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from grid.contracts import LIMIT_KINDS, Case, Network
 from grid.limits import LimitSettings
@@ -121,7 +120,8 @@ class PlanMeasure:
 class PlanTarget:
     """At least (or, ``ceiling``, at most) so many MW *new* installed capacity of a group by a stage.
 
-    ``districts`` empty: everywhere. A floor that cannot be kept is broken as little as possible and says by how much.
+    ``districts`` and ``technologies`` empty: all. A floor that cannot be kept is broken as little as possible and says
+    by how much.
     """
 
     id: str
@@ -130,6 +130,7 @@ class PlanTarget:
     new_mw: float
     districts: tuple[str, ...] = ()
     ceiling: bool = False
+    technologies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -355,7 +356,7 @@ PLAN_MEASURES = Table(
 
 PLAN_STAIRCASE = Table(
     "plan_staircase",
-    "Deliverable grid capacity against the investment in measures, cheapest step first; step 0 is the network as it is.",
+    "Deliverable grid capacity against the investment in measures, cheapest first; step 0 is the network as it is.",
     {
         "step": column(int, "", "0 is without measures", ge=0),
         "measure_id": column(str, "", "measure added by this step; empty at step 0"),

@@ -1,7 +1,7 @@
 """Representative hours: some two dozen of the year's 8760, each with a weight, extremes always among them.
 
-1. *Extremes* come first: highest and lowest net load (load less what wind and sun give), lowest load, highest PV, highest
-   wind, and for each of the worst branches the hour of its highest DC loading.
+1. *Extremes* come first: highest and lowest net load (load less what wind and sun give), lowest load, highest PV,
+   highest wind, and for each of the worst branches the hour of its highest DC loading.
 2. The rest are *medoids*: hours that stand for hours like them in load, PV and wind, each scaled by its spread (PAM by
    alternation, started at the hours farthest apart, no randomness). Extremes are fixed centres, so that no medoid is
    spent beside them.
@@ -56,9 +56,15 @@ class RepresentativeHours:
 
 
 def representative_hours(
-    load_share: Floats, pv_share: Floats, wind_share: Floats, net_load_mw: Floats, loading_percent: Floats,
-    branch_ids: Sequence[str], count: int, worst_branches: int = 6,
-) -> RepresentativeHours:  # fmt: skip
+    load_share: Floats,
+    pv_share: Floats,
+    wind_share: Floats,
+    net_load_mw: Floats,
+    loading_percent: Floats,
+    branch_ids: Sequence[str],
+    count: int,
+    worst_branches: int = 6,
+) -> RepresentativeHours:
     """Choose ``count`` hours (more, if there are more extremes).
 
     Parameters
@@ -95,9 +101,14 @@ def representative_hours(
 
 
 def extreme_hours(
-    load_share: Floats, pv_share: Floats, wind_share: Floats, net_load_mw: Floats, loading_percent: Floats,
-    branch_ids: Sequence[str], worst_branches: int,
-) -> dict[int, str]:  # fmt: skip
+    load_share: Floats,
+    pv_share: Floats,
+    wind_share: Floats,
+    net_load_mw: Floats,
+    loading_percent: Floats,
+    branch_ids: Sequence[str],
+    worst_branches: int,
+) -> dict[int, str]:
     """Hours that are always in, each with all its reasons."""
     found = [
         (int(net_load_mw.argmax()), "highest net load"),

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import highspy
 import numpy as np
 
-from grid.plan.contracts import Cut, Decision, Floats, Ints, PlanProblem
+from grid.plan.contracts import Cut, Decision, Floats, Ints, PlanProblem, PlanTarget
 
 MILLION = 1e6
 PENALTY_PER_MW = 20.0
@@ -99,9 +99,13 @@ class Master:
     # ---------------------------------------------------------------- columns
 
     def _columns(
-        self, shape: tuple[int, ...], upper: float | Floats, cost: float | Floats = 0.0, whole: bool = False,
+        self,
+        shape: tuple[int, ...],
+        upper: float | Floats,
+        cost: float | Floats = 0.0,
+        whole: bool = False,
         quantity: float | Floats = 0.0,
-    ) -> Ints:  # fmt: skip
+    ) -> Ints:
         first, count = len(self._lower), int(np.prod(shape))
         self._lower += [0.0] * count
         self._upper += np.broadcast_to(np.asarray(upper, float), shape).ravel().tolist()
@@ -121,15 +125,20 @@ class Master:
         capacity = np.array([lot.capacity_mw for lot in lots])
         n = len(p.offers)
         self.x = self._columns(
-            (n, s), np.repeat(capacity[:, None], s, 1), np.outer(cost, weight) / MILLION, quantity=np.outer(gain, weight)
+            (n, s),
+            np.repeat(capacity[:, None], s, 1),
+            np.outer(cost, weight) / MILLION,
+            quantity=np.outer(gain, weight),
         )
-        self.lumpy = np.array([lot.least_mw > 0 or a.fixed_cny_per_a > 0 for lot, (_, a) in zip(lots, p.offers, strict=True)],
-                              dtype=bool)  # fmt: skip
+        self.lumpy = np.array(
+            [lot.least_mw > 0 or a.fixed_cny_per_a > 0 for lot, (_, a) in zip(lots, p.offers, strict=True)], dtype=bool
+        )
         fixed = np.array([a.fixed_cny_per_a for _, a in p.offers])[self.lumpy]
         self.b = self._columns((int(self.lumpy.sum()), s), 1.0, np.outer(fixed, weight) / MILLION, whole=True)
-        allowed = np.array([
-            [p.settings.measures_allowed and stage.year >= m.first_year for stage in p.stages] for m in p.measures
-        ], dtype=float).reshape(len(p.measures), s)  # fmt: skip
+        allowed = np.array(
+            [[p.settings.measures_allowed and stage.year >= m.first_year for stage in p.stages] for m in p.measures],
+            dtype=float,
+        ).reshape(len(p.measures), s)
         price = np.array([m.cost_cny_per_a for m in p.measures])
         self.y = self._columns((len(p.measures), s), allowed, np.outer(price, weight) / MILLION, whole=True)
         collectors = np.array([c.cost_cny_per_a for c in p.collectors])
@@ -265,7 +274,7 @@ class Master:
             if target.group == "storage":
                 index, value = self.power[:, target.stage].tolist(), [1.0] * len(self.power)
             else:
-                offers = [o for o, (k, _) in enumerate(p.offers) if counts_for(p, k, target.group, target.districts)]
+                offers = [o for o, (k, _) in enumerate(p.offers) if counts_for(p, k, target)]
                 index = self.x[offers, target.stage].tolist()
                 value = [p.lots[p.offers[o][0]].installed_per_mw for o in offers]
             if target.ceiling:
@@ -276,8 +285,12 @@ class Master:
             if settings.storage_share > 0 and p.storage is not None:
                 plants, stores = self.x[:, s].tolist(), self.power[:, s].tolist()
                 rows.add(0.0, _INF, [*stores, *plants], [1.0] * len(stores) + [-settings.storage_share] * len(plants))
-                rows.add(0.0, _INF, [*self.content[:, s], *plants],
-                         [1.0] * len(stores) + [-settings.storage_share * settings.storage_hours] * len(plants))  # fmt: skip
+                rows.add(
+                    0.0,
+                    _INF,
+                    [*self.content[:, s], *plants],
+                    [1.0] * len(stores) + [-settings.storage_share * settings.storage_hours] * len(plants),
+                )
             if np.isfinite(settings.budget_cny_per_a):
                 index, value = self._cost_of(s)
                 rows.add(-_INF, settings.budget_cny_per_a / MILLION, index, value)
@@ -285,8 +298,12 @@ class Master:
             last = len(p.stages) - 1
             spent = [m.investment_cny / MILLION for m in p.measures]
             stored = p.storage.investment_cny_per_mwh / MILLION if p.storage else 0.0
-            rows.add(-_INF, settings.grid_budget_cny / MILLION, [*self.y[:, last], *self.content[:, last]],
-                     [*spent, *([stored] * len(self.content))])  # fmt: skip
+            rows.add(
+                -_INF,
+                settings.grid_budget_cny / MILLION,
+                [*self.y[:, last], *self.content[:, last]],
+                [*spent, *([stored] * len(self.content))],
+            )
         if settings.objective == "least_cny_per_mw":
             rows.add(settings.least_mw, _INF, self.x[:, -1], [1.0] * len(self.x))
 
@@ -310,9 +327,14 @@ class Master:
                     self.cuts.append((cut, s))
         if rows.lower:
             self._highs.addRows(
-                len(rows.lower), np.array(rows.lower), np.array(rows.upper), len(rows.index),
-                np.array(rows.start, dtype=np.int32), np.array(rows.index, dtype=np.int32), np.array(rows.value),
-            )  # fmt: skip
+                len(rows.lower),
+                np.array(rows.lower),
+                np.array(rows.upper),
+                len(rows.index),
+                np.array(rows.start, dtype=np.int32),
+                np.array(rows.index, dtype=np.int32),
+                np.array(rows.value),
+            )
 
     def _cut_row(self, cut: Cut, s: int) -> tuple[list[int], list[float], float]:
         p = self.problem
@@ -383,10 +405,16 @@ class Master:
         return money - scale * np.array(self._quantity)
 
     def solve(
-        self, *, whole: bool, measures: np.ndarray | None = None, built: np.ndarray | None = None,
-        missing_at_most: Floats | None = None, gap: float = 1e-6, time_limit_s: float = 60.0,
+        self,
+        *,
+        whole: bool,
+        measures: np.ndarray | None = None,
+        built: np.ndarray | None = None,
+        missing_at_most: Floats | None = None,
+        gap: float = 1e-6,
+        time_limit_s: float = 60.0,
         start: Floats | None = None,
-    ) -> Solved:  # fmt: skip
+    ) -> Solved:
         """Solve with or without integrality, measures and built lots fixed where given.
 
         Raises
@@ -463,14 +491,17 @@ class Master:
 
 
 def _quiet() -> highspy.Highs:
-    highs = highspy.Highs()
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", 1)
     return highs
 
 
-def counts_for(problem: PlanProblem, lot: int, group: str, districts: Sequence[str]) -> bool:
+def counts_for(problem: PlanProblem, lot: int, target: PlanTarget) -> bool:
     """Whether a lot counts towards a target."""
     one = problem.lots[lot]
-    fits = group == "renewable" or one.group == group
-    return fits and (not districts or one.district_code in districts)
+    return (
+        (target.group == "renewable" or one.group == target.group)
+        and (not target.districts or one.district_code in target.districts)
+        and (not target.technologies or one.technology in target.technologies)
+    )

@@ -6,8 +6,8 @@ v(p*) is beyond its limit becomes a tangent
     v(p*) + g . (p - p*)  <=  limit - margin,        g = dv/dp from the factored Jacobian of that AC state
 
 Currents are convex in the injections as long as voltages move linearly, so that a tangent takes nothing away that is
-allowed; what the curvature of the load flow adds is seen by the AC states of the next round. The margin (a tenth of a
-per cent of the rating, 0.0001 pu) makes the rounds end on the right side.
+allowed; what the curvature of the load flow adds is seen by the AC states of the next round. The margin (a quarter of
+a per cent of the rating, 0.0002 pu) makes the rounds end on the right side.
 
 **Measures.** A row found with some measures built says less, or nothing, about the network with others. Each measure
 is built alone once, in the points with the largest and the smallest injections, and what it does to every row is
@@ -35,15 +35,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grid.admittance import BASE_MVA
+from grid.admittance import BASE_MVA, Complexes, GridModel
 from grid.contracts import Case
 from grid.hosting import EXCESS
-from grid.limits import NO_LIMIT
+from grid.limits import NO_LIMIT, Rows
 from grid.plan.contracts import Bools, Cut, Floats, Ints, Need, PlanProblem
 from grid.sweep import CaseSweep, build_sweep, sensitivity, shift_sweep
 
-MARGIN_PERCENT = 0.1
-MARGIN_PU = 1e-4
+MARGIN_PERCENT = 0.25
+MARGIN_PU = 2e-4
 """What a tangent keeps from its limit."""
 INFLUENCE_PERCENT = 0.5
 INFLUENCE_PU = 5e-4
@@ -59,6 +59,9 @@ OUTAGES_PER_ROW = 2
 SMALL_GRADIENT = 1e-3
 """Share of a row's largest gradient below which a bus is left out; the margin covers it."""
 HALVINGS = 6
+FAR_PERCENT = 5.0
+"""Excess from which a state is walked back before it is linearised (0.005 pu for voltages)."""
+LEAST_STEP = 0.02
 MEMORY_BYTES = 800e6
 
 Config = frozenset[str]
@@ -92,6 +95,13 @@ class NetworkBook:
     def take_over(self, other: NetworkBook) -> None:
         """Take the sweeps of another book whose points are the same."""
         self._sweeps, self._bytes, self.states_checked = other._sweeps, other._bytes, other.states_checked
+
+    def of(self, problem: PlanProblem) -> NetworkBook:
+        """A book of a problem with the same points and measures, which knows what this one knows."""
+        book = NetworkBook(problem)
+        book.take_over(self)
+        book._influence = self._influence
+        return book
 
     def sweep(self, config: Config, point: int, load_factor: float) -> CaseSweep | None:
         """Base states of a point without any new plant; None where the point itself has no solution."""
@@ -131,10 +141,42 @@ class NetworkBook:
         return Reached(here, injections_mw * share, share)
 
     def cuts(self, config: Config, point: int, load_factor: float, reached: Reached) -> list[Cut]:
-        """Tangents of the worst broken rows of a state; none where no limit is broken."""
+        """Tangents of the worst broken rows of a state; none where no limit is broken.
+
+        Far beyond the limits the load flow bends, and a tangent there would take away what is allowed. So the state is
+        walked back on the ray from the empty plan until its worst row is about at its limit; those of the
+        tangents there that forbid the state that was reached are taken; what they leave open, later rounds see.
+        """
         rows, ks = _worst(reached)
         if not len(rows):
             return []
+        back = self._walked_back(config, point, load_factor, reached)
+        if back is not None:
+            near = self._tangents(config, point, load_factor, back, rows, ks)
+            forbidding = [cut for cut in near if float(cut.gradient @ reached.injections_mw) > cut.limit]
+            if forbidding:
+                return forbidding
+        return self._tangents(config, point, load_factor, reached, rows, ks)
+
+    def _walked_back(self, config: Config, point: int, load_factor: float, reached: Reached) -> Reached | None:
+        """The state on the ray from zero at which the worst row is about at its limit; None where it is near."""
+        base = self.sweep(config, point, load_factor)
+        assert base is not None
+        scale = _row_scale(reached)
+        excess = reached.excess * scale[:, None]
+        if excess.max() <= FAR_PERCENT and reached.share == 1.0:
+            return None
+        before = (base.base_values - reached.sweep.limits) * scale[:, None]
+        far = excess > 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = np.where(far, -before / (excess - before), 1.0)
+        part = float(np.clip(crossing.min(), LEAST_STEP, 1.0))
+        return self.reach(config, point, load_factor, reached.injections_mw * part)
+
+    def _tangents(
+        self, config: Config, point: int, load_factor: float, reached: Reached, rows: Ints, ks: Ints
+    ) -> list[Cut]:
+        """Tangents of some rows at a state; a row that no bus of the problem moves gives none."""
         sweep, layout = reached.sweep, reached.sweep.constraint_rows
         known = np.array([bus in sweep.model.bus_ids for bus in self.problem.buses])
         at = np.array([sweep.model.bus_index(b) for b in np.array(self.problem.buses)[known]], dtype=np.int64)
@@ -147,12 +189,11 @@ class NetworkBook:
                 continue
             gradient = np.where(np.abs(gradient) < SMALL_GRADIENT * largest, 0.0, gradient)
             kind, element = layout.name(row, sweep.model)
-            outage = sweep.outage_name(k)
+            outage, nominal = sweep.outage_name(k), float(sweep.limits[row, k])
             margin = MARGIN_PU if kind.startswith("voltage") else MARGIN_PERCENT
-            room = float(sweep.limits[row, k] - sweep.base_values[row, k] - margin)
-            limit = room + float(gradient @ reached.injections_mw)
-            needs = self._needs(config, (kind, element, outage), float(sweep.limits[row, k]))
-            cuts.append(Cut(point, load_factor, kind, element, outage, gradient, limit, float(sweep.limits[row, k]), needs))
+            limit = nominal - float(sweep.base_values[row, k]) - margin + float(gradient @ reached.injections_mw)
+            needs = self._needs(config, (kind, element, outage), nominal)
+            cuts.append(Cut(point, load_factor, kind, element, outage, gradient, limit, nominal, needs))
         return cuts
 
     def learn_influence(self, probes: Sequence[tuple[int, float, Floats]]) -> None:
@@ -189,7 +230,9 @@ class NetworkBook:
                 continue
             effect = self._influence.get(measure.id, {}).get(name)
             if effect is None and strange:
-                effect = self._influence.get(measure.id, {}).get((kind, _parent(element, known), _parent(outage, known)))
+                effect = self._influence.get(measure.id, {}).get(
+                    (kind, _parent(element, known), _parent(outage, known))
+                )
             if effect is None:
                 continue
             relief = _relief(kind, effect if not built else _inverse(kind, effect), nominal)
@@ -226,7 +269,9 @@ def row_gradients(sweep: CaseSweep, rows: Ints, ks: Ints, buses: Ints) -> Floats
     return result
 
 
-def _slopes(model, layout, rows, place, voltage, dv, d_magnitude):  # type: ignore[no-untyped-def]
+def _slopes(
+    model: GridModel, layout: Rows, rows: Ints, place: Ints, voltage: Complexes, dv: Complexes, d_magnitude: Floats
+) -> Floats:
     nb = model.n_branch
     slope = np.zeros(len(rows))
     current, reverse = rows < 2 * nb, rows >= layout.reverse.start
@@ -263,9 +308,7 @@ def broken(reached: Reached) -> Bools:
 
 def _worst(reached: Reached) -> tuple[Ints, Ints]:
     """(row, scenario) of the worst broken rows; a few outages each."""
-    excess, layout = reached.excess, reached.sweep.constraint_rows
-    scale = np.ones(excess.shape[0])
-    scale[layout.high] = scale[layout.low] = 1000.0  # 0.001 pu counts like one per cent
+    excess, scale = reached.excess, _row_scale(reached)
     relative = np.where(broken(reached), excess * scale[:, None], -NO_LIMIT)
     worst = relative.max(axis=1)
     chosen = np.argsort(-worst, kind="stable")[:ROWS_AT_ONCE]
@@ -279,13 +322,19 @@ def _worst(reached: Reached) -> tuple[Ints, Ints]:
     return np.array(rows, dtype=np.int64), np.array(ks, dtype=np.int64)
 
 
+def _row_scale(reached: Reached) -> Floats:
+    """What makes rows comparable: 0.001 pu counts like one per cent."""
+    layout = reached.sweep.constraint_rows
+    scale = np.ones(layout.count)
+    scale[layout.high] = scale[layout.low] = 1000.0
+    return scale
+
+
 def _row_names(sweep: CaseSweep) -> list[tuple[str, str]]:
     return [sweep.constraint_rows.name(row, sweep.model) for row in range(sweep.constraint_rows.count)]
 
 
-def _moved_rows(
-    base: CaseSweep, changed: CaseSweep, names: Sequence[tuple[str, str]]
-) -> list[tuple[RowName, float]]:
+def _moved_rows(base: CaseSweep, changed: CaseSweep, names: Sequence[tuple[str, str]]) -> list[tuple[RowName, float]]:
     """The base's rows whose value differs in the changed network, each with the effect (see :func:`_effect`); minus
     infinity where the row is not there any more."""
     layout, other = base.constraint_rows, changed.constraint_rows
@@ -294,10 +343,15 @@ def _moved_rows(
     of_branch = np.array([branch.get(e, -1) for e in base.model.element_ids])
     of_bus = np.array([bus.get(b, -1) for b in base.model.bus_ids])
     nb = other.n_branch
-    rows = np.concatenate([
-        of_branch, np.where(of_branch < 0, -1, of_branch + nb), np.where(of_bus < 0, -1, of_bus + other.high.start),
-        np.where(of_bus < 0, -1, of_bus + other.low.start), np.where(of_branch < 0, -1, of_branch + other.reverse.start),
-    ])  # fmt: skip
+    rows = np.concatenate(
+        [
+            of_branch,
+            np.where(of_branch < 0, -1, of_branch + nb),
+            np.where(of_bus < 0, -1, of_bus + other.high.start),
+            np.where(of_bus < 0, -1, of_bus + other.low.start),
+            np.where(of_branch < 0, -1, of_branch + other.reverse.start),
+        ]
+    )
     scenario = {changed.outage_name(k): k for k in range(changed.count)}
     ks = np.array([scenario.get(base.outage_name(k), -1) for k in range(base.count)])
     gone = (rows < 0)[:, None] | (ks < 0)[None, :]

@@ -15,7 +15,7 @@ load flow of every outage in every point.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -35,7 +35,6 @@ from grid.plan.contracts import (
 from grid.plan.model import Master, Solved, Unsolved
 from grid.plan.rows import NetworkBook, Reached, broken
 
-DEBUG = False
 Progress = Callable[[str, float], None]
 
 MOST_ROUNDS = 40
@@ -72,51 +71,63 @@ class Search:
         return self.problem.settings.time_limit_s - (time.perf_counter() - self.started)
 
     def clean(self, what: str, measures: Bools | None, built: np.ndarray | None, missing: Floats | None) -> Clean:
-        """Programme and AC states in turn until no limit is broken; measures and built lots are fixed."""
+        """Programme and AC states in turn until no limit is broken; measures and built lots are fixed.
+
+        Points that were broken in the last round are asked first; the rest only once these are clean.
+        """
+        hot: set[int] = set()
         for _ in range(MOST_ROUNDS):
             begun = time.perf_counter()
             solved = self.master.solve(whole=False, measures=measures, built=built, missing_at_most=missing)
-            found, violations, diverged = self.ask(solved.decision)
-            self.note(what, solved, len(found), len(violations), begun)
-            if not found:
-                return Clean(solved, violations, diverged)
-            if self.left_s < -0.5 * self.problem.settings.time_limit_s:
+            answer = self.ask(solved.decision, hot or None)
+            if hot and not answer.cuts:
+                answer = self.ask(solved.decision)
+            self.note(what, solved, len(answer.cuts), len(answer.violations), begun)
+            hot = {cut.point for cut in answer.cuts}
+            if not hot or self.left_s < -0.5 * self.problem.settings.time_limit_s:
                 break
-        return Clean(solved, violations, diverged)
+        return Clean(solved, answer.violations, answer.diverged)
 
-    def ask(self, decision: Decision) -> tuple[list[Cut], list[Violation], int]:
-        """AC states of every point and stage: new rows, broken limits, points without a solution."""
+    def ask(self, decision: Decision, points: Iterable[int] | None = None) -> Asked:
+        """AC states of some points (None: all) in every stage: new rows, which join the master, and broken limits."""
         cuts: list[Cut] = []
         violations: list[Violation] = []
         diverged = 0
-        done: dict[tuple[object, ...], None] = {}
+        done: set[tuple[object, ...]] = set()
         for s, stage in enumerate(self.problem.stages):
             config = decision.config(self.problem, s)
-            for h, point in enumerate(self.problem.points):
+            for h in range(len(self.problem.points)) if points is None else sorted(points):
                 injections = decision.injections_mw(self.problem, h, s)
                 key = (config, h, stage.load_factor, injections.round(9).tobytes())
                 if key in done:
                     continue
-                done[key] = None
+                done.add(key)
                 reached = self.book.reach(config, h, stage.load_factor, injections)
                 if reached is None:
                     diverged += 1
                     continue
                 diverged += reached.share < 1
                 cuts += self.book.cuts(config, h, stage.load_factor, reached)
-                violations += violations_of(reached, s, point.id)
+                violations += violations_of(reached, s, self.problem.points[h].id)
         self.cuts += cuts
         self.master.add_cuts(cuts)
-        return cuts, violations, diverged
+        return Asked(cuts, violations, diverged)
 
     def note(self, what: str, solved: Solved, cuts: int, violations: int, begun: float) -> None:
         missing = float(solved.decision.missing_mw.sum())
         seconds = time.perf_counter() - begun
-        if DEBUG:
-            print(what, round(solved.cost_cny/1e9,4), round(solved.objective,3), round(solved.bound,3), round(missing,2), cuts, violations, round(seconds,2), flush=True)
         self.rounds.append(Round(what, solved.cost_cny, solved.bound, missing, cuts, violations, seconds))
         used = 1 - max(0.0, self.left_s) / self.problem.settings.time_limit_s
         self.progress(f"plan {what}", min(0.99, used))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the AC states of one decision say."""
+
+    cuts: list[Cut]
+    violations: list[Violation]
+    diverged: int
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,7 @@ class Clean:
 
 
 @dataclass(frozen=True)
-class _Best:
+class Best:
     """Best clean plan and best bound so far, as minimised."""
 
     clean: Clean
@@ -147,7 +158,7 @@ def solve_plan(problem: PlanProblem, progress: Progress | None = None) -> PlanAn
     return finish(*search_plan(Search.of(problem, progress)))
 
 
-def search_plan(search: Search) -> tuple[Search, _Best]:
+def search_plan(search: Search) -> tuple[Search, Best]:
     """Steps 1 to 3; the search that is given back holds the menu's measures and all rows."""
     first = without_measures(search)
     search = with_measures(search, first)
@@ -222,7 +233,7 @@ def probes(problem: PlanProblem, decision: Decision) -> list[tuple[int, float, F
     return [(h, factor, decision.injections_mw(problem, h, last)) for h in chosen]
 
 
-def _cheapest_mw(search: Search) -> _Best:
+def _cheapest_mw(search: Search) -> Best:
     """Dinkelbach: the price at which cost - price x MW is least zero is the least cost by MW."""
     for _ in range(DINKELBACH_ROUNDS):
         best = _choices(search, None)
@@ -234,7 +245,7 @@ def _cheapest_mw(search: Search) -> _Best:
     return best
 
 
-def _choices(search: Search, missing: Floats | None, known: _Best | None = None) -> _Best:
+def _choices(search: Search, missing: Floats | None, known: Best | None = None) -> Best:
     """Step 2: choose by the mixed-integer master, make clean, compare with the bound."""
     gap = search.problem.settings.gap
     best: Clean | None = None
@@ -275,7 +286,7 @@ def _choices(search: Search, missing: Floats | None, known: _Best | None = None)
     assert best is not None
     if not np.isfinite(bound):
         bound = search.master.solve(whole=False, missing_at_most=missing).bound
-    return _Best(best, min(bound, best.solved.objective))
+    return Best(best, min(bound, best.solved.objective))
 
 
 def priced(search: Search, clean: Clean, missing: Floats | None) -> Clean:
@@ -302,7 +313,7 @@ def violations_of(reached: Reached, stage: int, point: str) -> list[Violation]:
     return found
 
 
-def finish(search: Search, best: _Best) -> PlanAnswer:
+def finish(search: Search, best: Best) -> PlanAnswer:
     """The answer of a search."""
     problem, solved = search.problem, best.clean.solved
     lowest = search.master.solve(whole=False)
@@ -334,7 +345,20 @@ def finish(search: Search, best: _Best) -> PlanAnswer:
     )
 
 
-def with_points(problem: PlanProblem, points: tuple[Point, ...], availability: Floats) -> PlanProblem:
-    """The problem with further points that only have to hold."""
-    together = np.hstack([problem.availability, availability])
-    return replace(problem, points=(*problem.points, *points), availability=together)
+def with_points(search: Search, best: Best, points: tuple[Point, ...], availability: Floats) -> tuple[Search, Best]:
+    """The search with further points, and its plan made clean there too; measures and lumpy lots stay.
+
+    The bound stays what it was: more points can only cost more.
+    """
+    old = search.problem
+    together = np.hstack([old.availability, availability])
+    problem = replace(old, points=(*old.points, *points), availability=together)
+    master = Master(problem)
+    master.add_cuts(search.cuts)
+    wider = replace(search, problem=problem, master=master, book=search.book.of(problem))
+    solved = best.clean.solved
+    lacking = solved.decision.missing_mw
+    missing = lacking + MISSING_ROOM if lacking.sum() > MISSING_ROOM else None
+    built = search.master.built_of(solved.columns)
+    clean = wider.clean("extreme hours", solved.decision.measures, built, missing)
+    return wider, Best(clean, min(best.bound, clean.solved.objective))

@@ -68,7 +68,9 @@ CHANGES: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"network.rule_book_options.tau_max": 0.8}, {"grades"}, {s.name for s in STAGES} - {"grades"}),
     ({"sources.counties.datum": "bd09"}, {"region", "ground", "land", "sites"}, {"weather", "demand"}),
     ({"sources.counties.licence": "x", "sources.counties.title_en": "x"}, set(), {s.name for s in STAGES}),
-    ({"targets.0.target_mw": 500}, set(), {s.name for s in STAGES}),
+    ({"targets.0.target_mw": 500}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
+    ({"plan.storage_cny_per_mwh": 600000}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
+    ({"plan.hours": 30}, {"plan_basis", "plan"}, {s.name for s in STAGES} - {"plan_basis", "plan"}),
     ({"outputs.formats": ["csv"]}, set(), {s.name for s in STAGES}),
 ]
 

@@ -1,0 +1,101 @@
+"""What a plan's answer says: what binds, who uses which measure, why a target is missed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grid.plan.contracts import Cut, Floats, PlanAnswer, PlanProblem
+from grid.plan.model import Master, counts_for
+from grid.verdicts import LIMIT_EN, LIMIT_ZH
+
+LEAST_PRICE = 1e-6
+FIRST = 3
+"""Rows named in one sentence."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A row at its limit: what a unit of its limit is worth, and the lots that it keeps from more."""
+
+    cut: Cut
+    stage: int
+    price: float
+    lots: tuple[int, ...]
+
+
+def binding_rows(answer: PlanAnswer) -> list[Binding]:
+    """Rows with a price at the plan, the dearest first: measures fixed, rows of all rounds."""
+    problem = answer.problem
+    master = Master(problem)
+    master.add_cuts(answer.cuts)
+    solved = master.solve(whole=False, measures=answer.decision.measures)
+    found: dict[tuple[object, ...], Binding] = {}
+    for at in np.argsort(-solved.prices, kind="stable").tolist():
+        if solved.prices[at] <= LEAST_PRICE:
+            break
+        cut, stage = master.cuts[at]
+        key = (stage, cut.point, cut.kind, cut.element, cut.outage)
+        if key not in found:
+            found[key] = Binding(cut, stage, float(solved.prices[at]), held_lots(problem, cut))
+    return list(found.values())
+
+
+def held_lots(problem: PlanProblem, cut: Cut) -> tuple[int, ...]:
+    """Lots whose output at the row's point raises the row."""
+    rising = cut.gradient[problem.offer_bus] * problem.availability[problem.offer_lot, cut.point] > 0
+    return tuple(sorted({int(k) for k in problem.offer_lot[rising]}))
+
+
+def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
+    """Share of every lot in each built measure, by measure row; shares of a measure sum to 1.
+
+    The use is what a lot puts on the rows that the measure relieves, each row by its relief against its limit.
+    """
+    problem, decision = answer.problem, answer.decision
+    last = len(problem.stages) - 1
+    use = {m: np.zeros(len(problem.lots)) for m in range(len(problem.measures)) if decision.measures[m].any()}
+    mw = np.zeros(len(problem.lots))
+    np.add.at(mw, problem.offer_lot, decision.mw[:, last])
+    for cut in answer.cuts:
+        for need in cut.needs:
+            if need.measure not in use or need.built:
+                continue
+            slope = np.zeros(len(problem.lots))
+            np.maximum.at(slope, problem.offer_lot, cut.gradient[problem.offer_bus])
+            weight = 1.0 if np.isinf(need.relief) else min(1.0, need.relief / abs(cut.nominal))
+            use[need.measure] += weight * np.maximum(slope, 0.0) * problem.availability[:, cut.point] * mw
+    return {m: (one / one.sum() if one.sum() > 0 else _even(mw)) for m, one in use.items()}
+
+
+def _even(mw: Floats) -> Floats:
+    return mw / mw.sum() if mw.sum() > 0 else mw
+
+
+def why_missed(answer: PlanAnswer, target: int, binding: list[Binding]) -> tuple[str, str]:
+    """One sentence (Chinese, English): how many MW a target lacks and which limits keep the lots that count for it."""
+    problem, decision = answer.problem, answer.decision
+    goal = problem.targets[target]
+    missing = float(decision.missing_mw[target])
+    counting = (
+        {k for k in range(len(problem.lots)) if counts_for(problem, k, goal)} if goal.group != "storage" else set()
+    )
+    capacity = sum(problem.lots[k].capacity_mw * problem.lots[k].installed_per_mw for k in counting)
+    zh, en = f"缺{missing:.1f} MW", f"{missing:.1f} MW short"
+    if not goal.ceiling and goal.group != "storage" and capacity < goal.new_mw:
+        lack = goal.new_mw - capacity
+        zh += f"；候选场址总容量不足{lack:.1f} MW"
+        en += f"; all candidates together are {lack:.1f} MW too few"
+    rows = [b for b in binding if counting & set(b.lots) and b.stage <= goal.stage][:FIRST]
+    for one in rows:
+        point = problem.points[one.cut.point].id
+        zh += f"；{point}方式下{LIMIT_ZH.get(one.cut.kind, one.cut.kind)}：{one.cut.element}"
+        en += f"; {LIMIT_EN.get(one.cut.kind, one.cut.kind)} in {point}: {one.cut.element}"
+        if one.cut.outage:
+            zh += f"（{one.cut.outage}停运后）"
+            en += f" after loss of {one.cut.outage}"
+    if np.isfinite(problem.settings.budget_cny_per_a) or np.isfinite(problem.settings.grid_budget_cny):
+        zh += "；预算上限"
+        en += "; the budget"
+    return zh, en

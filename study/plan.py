@@ -1,0 +1,572 @@
+"""The plan of a study: lots and operating points out of the stages before it, the search, and what follows from it.
+
+Two stages, so that a what-if repeats only what it must: ``plan_basis`` (lots, points, availabilities; follows land,
+yields, connections and load) and ``plan`` (targets, prices, budgets, measures; follows the basis).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from grid.connection import case_share
+from grid.contracts import Case, FuelShare, Network
+from grid.plan.contracts import (
+    Access,
+    Decision,
+    Lot,
+    PlanAnswer,
+    PlanMeasure,
+    PlanProblem,
+    PlanSettings,
+    PlanTarget,
+    Point,
+    Stage,
+    StorageTerms,
+)
+from grid.plan.greedy import GreedyPlan
+from grid.plan.hours import HourError, RepresentativeHours
+from grid.plan.staircase import Step
+from layers.contracts import Demand
+from siting.hourly_store import HourlyStore
+from study import records
+from study.pipeline import Progress, Results, no_progress
+from study.schema import PlanEntry, StudyFile
+from study.year import mean_case
+
+Floats = npt.NDArray[np.float64]
+
+DEFAULT_STAGES = (2025, 2030)
+STAGE_YEARS = 5.0
+"""Years that the last stage stands for, and every one where there is only one."""
+DISCOUNT_RATE = 0.06
+CONNECTION_LIFE_A = 20.0
+CONNECTION_OM_SHARE = 0.01
+"""Rate, life and O&M of lines and bays: those of the menu's circuits (capacity study of 110 kV networks)."""
+LEAST_PART = 0.1
+"""A large site is built with at least this share of its capacity."""
+STORAGE_MW_PER_BUS = 200.0
+STORAGE_BUSES = 24
+STORAGE_SUSTAIN_H = 4.0
+CYCLES_PER_A = 365.0
+EXTREME_BRANCHES = 12
+"""Branches whose worst hour of the year joins the proof."""
+STAIRCASE_TIME_S = 45.0
+
+
+@dataclass(frozen=True)
+class Members:
+    """Candidates behind a lot, in the order in which they are built, with their grid capacity [MW]."""
+
+    candidate_ids: tuple[str, ...]
+    capacity_mw: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PlanBasis:
+    """What every plan of this land, sky and network shares. ``availability``: (lots, points)."""
+
+    lots: tuple[Lot, ...]
+    members: tuple[Members, ...]
+    points: tuple[Point, ...]
+    availability: Floats
+    hours: RepresentativeHours | None
+    stations_of: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The plan and what stands beside it. ``menu`` is the table :data:`grid.measures.contracts.MEASURES` of all
+    measures that were considered; ``extreme_hours`` are the points that the proof added."""
+
+    answer: PlanAnswer
+    greedy: GreedyPlan
+    steps: tuple[Step, ...]
+    menu: pd.DataFrame
+    extreme_hours: tuple[str, ...]
+    errors: tuple[HourError, ...]
+
+
+# --- the basis --------------------------------------------------------------------------------------------------
+
+
+def compute_plan_basis(results: Results) -> PlanBasis | None:
+    """Lots, points and availabilities; None where the study asks for no plan."""
+    entry = results.study.file.plan
+    if entry is None:
+        return None
+    table = connected_candidates(results)
+    lots, members = make_lots(table, entry.large_site_mw)
+    cases = records.cases(results.study.file)
+    points = [Point(case.id, case, 0.0, False) for case in cases]
+    shares = [[case_share(case, lot.technology) for case in cases] for lot in lots]
+    availability = np.array(shares, dtype=float).reshape(len(lots), len(cases))
+    hours = None
+    if entry.hours and lots:
+        store = _store(results)
+        profiles = lot_profiles(store, members)
+        hours, more = _hours(results, store, profiles, lots, entry.hours)
+        points += more
+        availability = np.hstack([availability, profiles[:, hours.hours]])
+    network: Network = results.get("network")
+    stations = dict(zip(network.buses["bus_id"], network.buses["station_id"], strict=True))
+    return PlanBasis(lots, members, tuple(points), availability, hours, stations)
+
+
+def connected_candidates(results: Results) -> pd.DataFrame:
+    """Candidates with a connection: capacity, yearly cost without and with the connection, energy."""
+    candidates = results.get("sites").candidates.drop(columns="geometry")
+    table = candidates.merge(results.get("connections"), on="candidate_id", how="inner", validate="1:1")
+    costs = results.get("costs")
+    table["energy_mwh"] = table["candidate_id"].map(costs.yields.set_index("candidate_id")["energy_mwh"]).astype(float)
+    own = costs.waterfall[costs.waterfall["cost_item"] != "connection"]
+    table["yearly_cny"] = table["candidate_id"].map(own.groupby("candidate_id")["yearly_cny"].sum()).astype(float)
+    table["connection_cny_per_a"] = table["connection_cost_cny"].fillna(0.0) * connection_rate()
+    usable = (table["bus_id"] != "") & (table["grid_capacity_mw"] > 0) & (table["energy_mwh"] > 0)
+    return pd.DataFrame(table[usable])
+
+
+def connection_rate() -> float:
+    """Yearly cost of a connection by its investment."""
+    from siting.cost import capital_recovery_factor
+
+    return capital_recovery_factor(DISCOUNT_RATE, CONNECTION_LIFE_A) + CONNECTION_OM_SHARE
+
+
+def make_lots(table: pd.DataFrame, large_site_mw: float) -> tuple[tuple[Lot, ...], tuple[Members, ...]]:
+    """Large sites one by one, smaller ones by bus, technology and district; within a lot the cheapest energy first."""
+    table = table.copy()
+    yearly = table["yearly_cny"] + table["connection_cny_per_a"]
+    table["cny_per_mwh"] = yearly / table["energy_mwh"]
+    large = table["grid_capacity_mw"] >= large_site_mw
+    table["lot"] = np.where(
+        large, table["candidate_id"], table["bus_id"] + "|" + table["technology"] + "|" + table["district_code"]
+    )
+    lots, members = [], []
+    for name, rows in table.sort_values(["lot", "cny_per_mwh", "candidate_id"]).groupby("lot", sort=True):
+        alone = len(rows) == 1 and rows["candidate_id"].iloc[0] == name
+        mw = float(rows["grid_capacity_mw"].sum())
+        connection = float(rows["connection_cny_per_a"].sum())
+        technology, bus = str(rows["technology"].iloc[0]), str(rows["bus_id"].iloc[0])
+        access = Access(bus, bus, connection if alone else 0.0, 0.0 if alone else connection / mw)
+        lots.append(
+            Lot(
+                str(name),
+                "wind" if rows["kind"].iloc[0] == "wind" else "pv",
+                technology,
+                str(rows["district_code"].iloc[0]),
+                mw,
+                float(rows["capacity_mw"].sum()) / mw,
+                LEAST_PART * mw if alone else 0.0,
+                float(rows["yearly_cny"].sum()) / mw,
+                float(rows["energy_mwh"].sum()) / mw,
+                (access,),
+            )
+        )
+        members.append(Members(tuple(rows["candidate_id"]), tuple(rows["grid_capacity_mw"].astype(float))))
+    return tuple(lots), tuple(members)
+
+
+def _store(results: Results) -> HourlyStore:
+    from siting.hourly_store import store_of
+
+    capacity = results.get("sites").candidates.set_index("candidate_id")["grid_capacity_mw"]
+    return store_of(results.get("yields"), capacity)
+
+
+def lot_profiles(store: HourlyStore, members: tuple[Members, ...]) -> Floats:
+    """Output of each lot by its grid capacity, shape (lots, hours)."""
+    lot_of = {c: f"{k:06d}" for k, group in enumerate(members) for c in group.candidate_ids}
+    sums = store.sum_by(pd.Series(lot_of))
+    whole = np.array([sum(group.capacity_mw) for group in members])
+    result = np.zeros((len(members), len(store.index)))
+    for name in sums.columns:
+        result[int(name)] = sums[name].to_numpy(float) / whole[int(name)]
+    return np.clip(result, 0.0, 1.0)
+
+
+def _hours(
+    results: Results, store: HourlyStore, profiles: Floats, lots: tuple[Lot, ...], count: int
+) -> tuple[RepresentativeHours, list[Point]]:
+    """Representative hours of the year and their points."""
+    from grid.plan.hours import representative_hours
+
+    network: Network = results.get("network")
+    cases = records.cases(results.study.file)
+    load = load_share(results.get("demand"), len(store.index))
+    capacity = np.array([lot.capacity_mw for lot in lots])
+    wind = np.array([lot.group == "wind" for lot in lots])
+    pv_share, wind_share = _mean_profile(profiles, capacity * ~wind), _mean_profile(profiles, capacity * wind)
+    mean = mean_case(cases, float(load.mean()))
+    loading, branches, peak_mw = year_loading(network, mean, load, pv_share, wind_share, lots, profiles)
+    net = peak_mw * (load - (pv_share * capacity[~wind].sum() + wind_share * capacity[wind].sum()) / capacity.sum())
+    hours = representative_hours(load, pv_share, wind_share, net, loading, branches, count)
+    months = store.index.month
+    points = [
+        Point(
+            f"h{hour:04d}",
+            hour_case(mean, f"h{hour:04d}", load[hour], pv_share[hour], wind_share[hour], int(months[hour])),
+            weight,
+            True,
+        )
+        for hour, weight in zip(hours.hours.tolist(), hours.weights_h.tolist(), strict=True)
+    ]
+    return hours, points
+
+
+def load_share(demand: Demand | None, hours: int) -> Floats:
+    """Load of every hour by the peak; 1 where the study has no hourly demand."""
+    if demand is None or len(demand.p_mw) != hours:
+        return np.ones(hours)
+    return np.asarray(demand.p_mw / demand.p_mw.max(), dtype=np.float64)
+
+
+def _mean_profile(profiles: Floats, weight: Floats) -> Floats:
+    return np.asarray(weight @ profiles / weight.sum() if weight.sum() else np.zeros(profiles.shape[1]))
+
+
+def hour_case(mean: Case, name: str, load: float, pv: float, wind: float, month: int) -> Case:
+    """The network in one hour: its load, existing wind and sun as the new plants' mean, the season of the month."""
+    kept = tuple(s for s in mean.fuel_shares if s.fuel not in ("pv", "wind"))
+    fuels = (*kept, FuelShare("pv", float(pv)), FuelShare("wind", float(wind)))
+    season: Literal["summer", "transition", "winter"] = (
+        "winter" if month in (12, 1, 2) else "summer" if 6 <= month <= 9 else "transition"
+    )
+    return replace(
+        mean, id=name, label_zh=name, label_en=name, load_share=float(load), fuel_shares=fuels, season=season
+    )
+
+
+def year_loading(
+    network: Network,
+    mean: Case,
+    load: Floats,
+    pv: Floats,
+    wind: Floats,
+    lots: tuple[Lot, ...],
+    profiles: Floats,
+    planned_mw: Floats | None = None,
+) -> tuple[Floats, list[str], float]:
+    """DC loading of every branch in every hour [%] with new plants, their ids, the peak load [MW].
+
+    Without ``planned_mw`` (grid capacity by lot) all lots together are scaled to the peak load.
+    """
+    from grid.model.planning import from_network
+    from grid.sensitivity import dc_flows, dc_model, ptdf
+
+    case = from_network(network, mean)
+    model = dc_model(case)
+    factors = ptdf(model)
+    row = {bus: k for k, bus in enumerate(network.buses["bus_id"])}
+    peak = float(network.loads["p_mw"].sum())
+    change = np.zeros((model.arrays.n_bus, len(load)))
+    loads = np.zeros(model.arrays.n_bus)
+    np.add.at(loads, [row[b] for b in network.loads["bus_id"]], network.loads["p_mw"].to_numpy(float))
+    change -= np.outer(loads, load - mean.load_share)
+    for fuel, share in (("pv", pv), ("wind", wind)):
+        plants = network.generators[network.generators["fuel"] == fuel]
+        for bus, mw in zip(plants["bus_id"], plants["p_max_mw"], strict=True):
+            change[row[bus]] += float(mw) * share
+    capacity = np.array([lot.capacity_mw for lot in lots])
+    mw = capacity * min(1.0, peak / capacity.sum()) if planned_mw is None else planned_mw
+    np.add.at(change, [row[lot.accesses[0].bus_id] for lot in lots], mw[:, None] * profiles)
+    flows = dc_flows(model)[:, None] + factors @ change
+    branches = case.branches
+    with np.errstate(divide="ignore", invalid="ignore"):
+        percent = 100 * np.abs(flows) / branches["rating_a_mva"].to_numpy(float)[:, None]
+    return percent, branches["branch_id"].astype(str).tolist(), peak
+
+
+# --- the problem ------------------------------------------------------------------------------------------------
+
+
+class MeasureBook:
+    """The menu as the plan asks for it: measures by element, and networks with some of them built."""
+
+    def __init__(self, network: Network, entry: PlanEntry, first_year: int) -> None:
+        from grid.measures.contracts import MEASURES
+
+        self.network, self.entry, self.first_year = network, entry, first_year
+        self.table = MEASURES.empty()
+        self._built = lru_cache(maxsize=256)(self._build)
+
+    def menu(self, elements: object) -> tuple[PlanMeasure, ...]:
+        """Measures for elements, in the menu's order."""
+        from grid.measures.menu import measures_menu
+
+        found = measures_menu(self.network, list(elements), kinds=list(self.entry.measures))  # type: ignore[call-overload]
+        found = found[found["effect"] != "injection"]
+        new = found[~found["measure_id"].isin(self.table["measure_id"])]
+        if len(new):
+            self.table = (
+                new.reset_index(drop=True) if self.table.empty else pd.concat([self.table, new], ignore_index=True)
+            )
+        return tuple(plan_measure(row, self.first_year) for row in found.itertuples())
+
+    def build(self, config: frozenset[str], case: Case) -> Network:
+        """The network with measures; dynamic ratings as the case's season has them."""
+        limits = self.table["measure_id"].isin(config) & (self.table["effect"] == "limits")
+        return self._built(config, case.season if limits.any() else "")
+
+    def _build(self, config: frozenset[str], season: str) -> Network:
+        from grid.measures.apply import apply_measures
+        from grid.measures.contracts import Measure
+        from grid.measures.effects import rating_effect
+
+        if not config:
+            return self.network
+        rows = self.table[self.table["measure_id"].isin(config)].sort_values("measure_id")
+        network = apply_measures(self.network, rows)
+        for measure_id in rows.loc[rows["effect"] == "limits", "measure_id"]:
+            effect = rating_effect(Measure.at(rows, str(measure_id)), season)
+            lines = network.lines.copy()
+            lines.loc[lines["line_id"] == effect.element, "max_i_ka"] *= effect.factor
+            network = replace(network, lines=lines)
+        return network
+
+
+def plan_measure(row: Any, first_year: int) -> PlanMeasure:
+    """A row of the menu as the plan takes it; it stands from the year of decision plus its lead time on."""
+    r = row
+    return PlanMeasure(
+        str(r.measure_id),
+        str(r.kind),
+        str(r.element),
+        float(r.investment_cny),
+        float(r.annual_cost_cny),
+        str(r.exclusive_group),
+        tuple(str(r.requires).split()),
+    )
+
+
+def plan_stages(file: StudyFile) -> tuple[Stage, ...]:
+    """Years with their weights: discounted years until the next stage, all together 1."""
+    assert file.plan is not None
+    years = sorted(set(file.plan.stages)) or sorted({t.year for t in file.targets}) or list(DEFAULT_STAGES)
+    factors = file.plan.load_factors or (1.0,) * len(years)
+    length = [*np.diff(years).astype(float), STAGE_YEARS]
+    value = np.array(
+        [
+            sum((1 + DISCOUNT_RATE) ** -(year - years[0] + k) for k in range(int(span)))
+            for year, span in zip(years, length, strict=True)
+        ]
+    )
+    weights = value / value.sum()
+    return tuple(Stage(int(y), float(w), float(f)) for y, w, f in zip(years, weights, factors, strict=True))
+
+
+def plan_targets(file: StudyFile, stages: tuple[Stage, ...], lots: tuple[Lot, ...]) -> tuple[PlanTarget, ...]:
+    """Targets of the study and quotas of the plan, each from the first stage on that is not before its year."""
+    assert file.plan is not None
+    found = []
+    for k, target in enumerate(file.targets):
+        stage = next((s for s, one in enumerate(stages) if one.year >= target.year), None)
+        if stage is None:
+            continue
+        new = max(0.0, target.target_mw - (target.installed_mw or 0.0))
+        found.append(
+            PlanTarget(f"target {k + 1}: {target.quantity_en} {target.year}", target.technology_group, stage, new)
+        )
+    for k, quota in enumerate(file.plan.quotas):
+        stage = next((s for s, one in enumerate(stages) if one.year >= quota.year), len(stages) - 1)
+        name = f"quota {k + 1}: {quota.technology_group} {quota.year}"
+        one = PlanTarget(name, quota.technology_group, stage, 0.0, quota.districts, False, quota.technologies)
+        if quota.least_mw is not None:
+            found.append(replace(one, new_mw=quota.least_mw))
+        if quota.least_share is not None:
+            of = sum(
+                lot.capacity_mw * lot.installed_per_mw
+                for lot in lots
+                if (not quota.technologies or lot.technology in quota.technologies)
+                and (not quota.districts or lot.district_code in quota.districts)
+                and quota.technology_group in (lot.group, "renewable")
+            )
+            found.append(replace(one, id=f"{name} (share)", new_mw=quota.least_share * of))
+        if quota.most_mw is not None:
+            found.append(replace(one, id=f"{name} (at most)", new_mw=quota.most_mw, ceiling=True))
+    return tuple(found)
+
+
+def storage_terms(entry: PlanEntry) -> StorageTerms:
+    """What storage costs and can do, from the standard tables or at the study's own price."""
+    from grid.measures.menu import annuity, unit_cost
+    from grid.standards_tables import standard_table
+
+    row = standard_table("measures").set_index("measure").loc["storage_2h"]
+    cost = unit_cost(standard_table("unit_costs"), "storage", 10.0)
+    assert cost is not None
+    per_mwh = entry.storage_cny_per_mwh or cost.cny
+    yearly = annuity(float(row["discount_rate"]), float(row["life_a"])) + float(row["om_share"])
+    return StorageTerms(
+        0.0,
+        per_mwh * yearly,
+        per_mwh,
+        1.0,
+        8.0,
+        float(row["efficiency"]),
+        STORAGE_SUSTAIN_H,
+        CYCLES_PER_A,
+        STORAGE_MW_PER_BUS,
+    )
+
+
+def storage_buses(lots: tuple[Lot, ...]) -> tuple[str, ...]:
+    """Buses at which storage may stand: those with the most candidate capacity."""
+    capacity: dict[str, float] = {}
+    for lot in lots:
+        bus = lot.accesses[0].bus_id
+        capacity[bus] = capacity.get(bus, 0.0) + lot.capacity_mw
+    return tuple(sorted(sorted(capacity, key=lambda b: (-capacity[b], b))[:STORAGE_BUSES]))
+
+
+def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanProblem:
+    """The problem of a study."""
+    from grid.limits import LimitSettings
+
+    entry = file.plan
+    assert entry is not None
+    stages = plan_stages(file)
+    use = [
+        k
+        for k, lot in enumerate(basis.lots)
+        if basis.stations_of.get(lot.accesses[0].bus_id, "") not in entry.dropped_stations
+    ]
+    lots = tuple(basis.lots[k] for k in use)
+    points = tuple(replace(p, curtailable=p.curtailable or entry.curtailment_in_cases) for p in basis.points)
+    energy = sum(lot.capacity_mw * lot.energy_mwh_per_mw for lot in lots)
+    cost = sum(lot.capacity_mw * lot.cost_cny_per_mw_a for lot in lots)
+    settings = PlanSettings(
+        objective=entry.objective,
+        budget_cny_per_a=np.inf if entry.budget_cny_per_a is None else entry.budget_cny_per_a,
+        grid_budget_cny=np.inf if entry.grid_budget_cny is None else entry.grid_budget_cny,
+        least_mw=entry.least_mw,
+        utilisation_floor=entry.utilisation_floor,
+        storage_share=entry.storage_share,
+        storage_hours=entry.storage_hours,
+        curtailed_cny_per_mwh=cost / energy if energy else 0.0,
+        gap=entry.gap,
+        time_limit_s=entry.time_limit_s,
+        measures_allowed=bool(entry.measures),
+        most_measures=entry.most_measures,
+    )
+    return PlanProblem(
+        stages,
+        points,
+        lots,
+        basis.availability[use],
+        (),
+        plan_targets(file, stages, lots),
+        settings,
+        LimitSettings.standard(),
+        book.build,
+        (),
+        storage_terms(entry),
+        storage_buses(lots),
+        book.menu,
+    )
+
+
+# --- the plan ---------------------------------------------------------------------------------------------------
+
+
+def compute_plan(results: Results) -> StudyPlan | None:
+    """The plan of the study, proved by AC; None where it asks for none or nothing can connect."""
+    basis: PlanBasis | None = results.get("plan_basis")
+    if basis is None or not basis.lots:
+        return None
+    entry = results.study.file.plan
+    assert entry is not None
+    book = MeasureBook(results.get("network"), entry, plan_stages(results.study.file)[0].year)
+    problem = plan_problem(results.study.file, basis, book)
+    return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))
+
+
+def make_plan(
+    problem: PlanProblem,
+    book: MeasureBook,
+    basis: PlanBasis,
+    progress: Progress = no_progress,
+    year: Year | None = None,
+) -> StudyPlan:
+    """Search, extreme hours, staircase and greedy plan of a problem."""
+    from grid.plan.greedy import greedy_plan
+    from grid.plan.solve import Search, finish, search_plan, with_points
+    from grid.plan.staircase import staircase
+
+    search, best = search_plan(Search.of(problem, progress))
+    extremes: tuple[str, ...] = ()
+    if year is not None and basis.hours is not None:
+        points, availability = extreme_points(search.problem, best.clean.solved.decision, book, year)
+        search, best = with_points(search, best, points, availability)
+        extremes = tuple(point.id for point in points)
+    answer = finish(search, best)
+    steps = staircase(search, time_limit_s=STAIRCASE_TIME_S)
+    known = set(search.problem.measure_row)
+    greedy = greedy_plan(search, [s.measure_id for s in steps if s.measure_id in known])
+    errors = basis.hours.errors if basis.hours else ()
+    return StudyPlan(answer, greedy, tuple(steps), book.table, extremes, errors)
+
+
+@dataclass(frozen=True)
+class Year:
+    """The year behind the representative hours: load by peak, mean PV and wind, output of the problem's lots by grid
+    capacity (lots, hours), month of each hour, the network's mean case."""
+
+    load: Floats
+    pv: Floats
+    wind: Floats
+    profiles: Floats
+    months: npt.NDArray[np.int64]
+    mean: Case
+
+
+def compute_year_of_plan(results: Results, basis: PlanBasis, problem: PlanProblem) -> Year | None:
+    """The year of the problem's lots; None without representative hours."""
+    if basis.hours is None:
+        return None
+    store = _store(results)
+    of_lot = {lot.id: members for lot, members in zip(basis.lots, basis.members, strict=True)}
+    profiles = lot_profiles(store, tuple(of_lot[lot.id] for lot in problem.lots))
+    capacity = np.array([lot.capacity_mw for lot in problem.lots])
+    wind = np.array([lot.group == "wind" for lot in problem.lots])
+    load = load_share(results.get("demand"), len(store.index))
+    mean = mean_case(records.cases(results.study.file), float(load.mean()))
+    return Year(
+        load,
+        _mean_profile(profiles, capacity * ~wind),
+        _mean_profile(profiles, capacity * wind),
+        profiles,
+        store.index.month.to_numpy(np.int64),
+        mean,
+    )
+
+
+def extreme_points(
+    problem: PlanProblem, decision: Decision, book: MeasureBook, year: Year
+) -> tuple[tuple[Point, ...], Floats]:
+    """Hours of the 8760 at which the chosen plan loads the network most, that are no points yet, one hour each."""
+    from grid.plan.hours import extreme_hours
+
+    last = len(problem.stages) - 1
+    planned = np.zeros(len(problem.lots))
+    np.add.at(planned, problem.offer_lot, decision.mw[:, last])
+    network = book.build(decision.config(problem, last), year.mean)
+    loading, branches, peak = year_loading(
+        network, year.mean, year.load, year.pv, year.wind, problem.lots, year.profiles, planned
+    )
+    net = peak * year.load * problem.stages[last].load_factor - planned @ year.profiles
+    found = extreme_hours(year.load, year.pv, year.wind, net, loading, branches, EXTREME_BRANCHES)
+    known = {point.id for point in problem.points}
+    points, columns = [], []
+    for hour in sorted(found):
+        name = f"h{hour:04d}"
+        if name not in known:
+            case = hour_case(year.mean, name, year.load[hour], year.pv[hour], year.wind[hour], int(year.months[hour]))
+            points.append(Point(name, case, 1.0, True))
+            columns.append(year.profiles[:, hour])
+    return tuple(points), np.array(columns).T.reshape(len(problem.lots), len(points))
