@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from study import cli_explain, cli_fetch, cli_hindcast, cli_hosting, cli_loadflow, cli_report, cli_rules
+from study import cli_compare, cli_explain, cli_fetch, cli_hindcast, cli_hosting, cli_loadflow, cli_report, cli_rules
 from study.cli_progress import run_progress, steps
 
 app = typer.Typer(
@@ -285,6 +285,7 @@ def _print_findings(findings) -> None:  # type: ignore[no-untyped-def]
 _progress = steps
 
 cli_explain.register(app)
+cli_compare.register(app)
 cli_fetch.register(app)
 cli_rules.register(app)
 cli_hindcast.register(app)

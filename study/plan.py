@@ -7,7 +7,6 @@ yields, connections and load) and ``plan`` (targets, prices, budgets, measures; 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -56,7 +55,7 @@ STORAGE_SUSTAIN_H = 4.0
 CYCLES_PER_A = 365.0
 EXTREME_BRANCHES = 12
 """Branches whose worst hour of the year joins the proof."""
-STAIRCASE_TIME_S = 45.0
+STAIRCASE_TIME_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -288,12 +287,15 @@ def year_loading(
 class MeasureBook:
     """The menu as the plan asks for it: measures by element, and networks with some of them built."""
 
-    def __init__(self, network: Network, entry: PlanEntry, first_year: int) -> None:
+    def __init__(self, network: Network, entry: PlanEntry) -> None:
         from grid.measures.contracts import MEASURES
 
-        self.network, self.entry, self.first_year = network, entry, first_year
+        self.network, self.entry = network, entry
         self.table = MEASURES.empty()
-        self._built = lru_cache(maxsize=256)(self._build)
+        self._built: dict[tuple[frozenset[str], str], Network] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_built": {}}
 
     def menu(self, elements: object) -> tuple[PlanMeasure, ...]:
         """Measures for elements, in the menu's order."""
@@ -306,12 +308,15 @@ class MeasureBook:
             self.table = (
                 new.reset_index(drop=True) if self.table.empty else pd.concat([self.table, new], ignore_index=True)
             )
-        return tuple(plan_measure(row, self.first_year) for row in found.itertuples())
+        return tuple(plan_measure(row) for row in found.itertuples())
 
     def build(self, config: frozenset[str], case: Case) -> Network:
         """The network with measures; dynamic ratings as the case's season has them."""
         limits = self.table["measure_id"].isin(config) & (self.table["effect"] == "limits")
-        return self._built(config, case.season if limits.any() else "")
+        key = (config, case.season if limits.any() else "")
+        if key not in self._built:
+            self._built[key] = self._build(*key)
+        return self._built[key]
 
     def _build(self, config: frozenset[str], season: str) -> Network:
         from grid.measures.apply import apply_measures
@@ -330,17 +335,16 @@ class MeasureBook:
         return network
 
 
-def plan_measure(row: Any, first_year: int) -> PlanMeasure:
-    """A row of the menu as the plan takes it; it stands from the year of decision plus its lead time on."""
-    r = row
+def plan_measure(row: Any) -> PlanMeasure:
+    """A row of the menu as the plan takes it. Lead times are for the reader: stages are years of operation."""
     return PlanMeasure(
-        str(r.measure_id),
-        str(r.kind),
-        str(r.element),
-        float(r.investment_cny),
-        float(r.annual_cost_cny),
-        str(r.exclusive_group),
-        tuple(str(r.requires).split()),
+        str(row.measure_id),
+        str(row.kind),
+        str(row.element),
+        float(row.investment_cny),
+        float(row.annual_cost_cny),
+        str(row.exclusive_group),
+        tuple(str(row.requires).split()),
     )
 
 
@@ -481,7 +485,7 @@ def compute_plan(results: Results) -> StudyPlan | None:
         return None
     entry = results.study.file.plan
     assert entry is not None
-    book = MeasureBook(results.get("network"), entry, plan_stages(results.study.file)[0].year)
+    book = MeasureBook(results.get("network"), entry)
     problem = plan_problem(results.study.file, basis, book)
     return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))
 

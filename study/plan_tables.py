@@ -388,7 +388,7 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
         own = [t for t, target in enumerate(problem.targets) if target.stage == s]
         stages.append(
             {
-                "year": stage.year,
+                "stage": stage.year,
                 "weight": stage.weight,
                 "grid_capacity_mw": float(mw.sum()),
                 "installed_mw": float(

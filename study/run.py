@@ -299,11 +299,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.about import write_about
     from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
-<<<<<<< HEAD
     from study.network_layers import network_layers
-=======
     from study.plan_tables import plan_tables, write_plan
->>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
     from study.sites import roof_table
     from study.story_tables import connection_study, story_tables
 
@@ -360,7 +357,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
-<<<<<<< HEAD
+    planned = plan_tables(results)
+    if planned is not None:
+        write_plan(planned, folder / "plan")
     write_projects(
         shown.projects,
         folder,
@@ -377,11 +376,6 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         more_sheets=plan_sheets(folder),
         language=study.file.study.language,
     )
-=======
-    planned = plan_tables(results)
-    if planned is not None:
-        write_plan(planned, folder / "plan")
->>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
     write_rasters(results, folder / "land")
     _write_network(results, folder / "loadflow" / "network")
     _write_profiles(results, folder / "yield")

@@ -340,12 +340,12 @@ def compute_verdicts(results: Results) -> object:
     return connect.compute_verdicts(results)
 
 
-<<<<<<< HEAD
 def compute_grades(results: Results) -> object:
     from study.hosting_grades import compute_grades as grades_of
 
     return grades_of(results)
-=======
+
+
 def compute_plan_basis(results: Results) -> object:
     from study import plan
 
@@ -356,7 +356,6 @@ def compute_plan(results: Results) -> object:
     from study import plan
 
     return plan.compute_plan(results)
->>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 
 
 def compute_year(results: Results) -> object:
@@ -415,11 +414,11 @@ def _cases_config(study: Study) -> object:
     return [_slice("cases")(study), _folder_digest(study, study.file.network.standards)]
 
 
-<<<<<<< HEAD
 def _rule_book_config(study: Study) -> object:
     chosen = study.file.network.model_dump(mode="json", include={"rule_book", "rule_book_options"})
     return [chosen, study.file.land.province, _cases_config(study)]
-=======
+
+
 def _plan_basis_config(study: Study) -> object:
     """What lots and operating points depend on; targets, prices and budgets come later."""
     plan = study.file.plan
@@ -432,7 +431,6 @@ def _plan_config(study: Study) -> object:
         return None
     targets = [(t.technology_group, t.year, t.target_mw, t.installed_mw) for t in study.file.targets]
     return [plan.model_dump(mode="json"), targets, _cases_config(study)]
->>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 
 
 def _folder_digest(study: Study, folder: str | None) -> str:

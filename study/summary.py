@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import csv
-=======
 import math
->>>>>>> e1c215b (Plan: sites, measures, storage and curtailment over stages at least cost, N-1 rows generated and proved by AC; project list, staircase, what binds, greedy plan; a stage of the run)
 import os
 from pathlib import Path
 from typing import Any
