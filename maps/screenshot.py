@@ -101,5 +101,5 @@ def screenshot(
             page.click("#fg-language")
         if view:
             page.check(f"input[name=fg-view][value={view}]")
-        page.wait_for_function("document.fonts.ready.then(() => true)")
+        page.wait_for_function("() => document.fonts.ready.then(() => true)")
         page.screenshot(path=png_path)

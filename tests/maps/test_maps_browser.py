@@ -515,7 +515,7 @@ def test_a_link_opens_its_site_and_ids_are_copied(opened: Opened) -> None:
     assert "已复制" in card.inner_text()
     page.evaluate("location.hash = '#site=%E0%A4%A'")
     page.evaluate("location.hash = '#station=s03'")
-    page.wait_for_function("document.querySelector('.leaflet-popup .card').innerText.includes('龙山变')")
+    page.wait_for_function("() => document.querySelector('.leaflet-popup .card').innerText.includes('龙山变')")
 
 
 def rich_input() -> SiteMapInput:
@@ -668,7 +668,7 @@ def test_many_sites_are_drawn_together_until_one_comes_near(browser: Opened, tmp
     assert f"{max(counts):,} 个场址" in page.inner_text(".fg-tip")
     before = page.evaluate("fengguang.page.map.getZoom()")
     page.mouse.click(*site_on_screen(page, cluster["lng"], cluster["lat"]))
-    page.wait_for_function(f"fengguang.page.map.getZoom() > {before}")
+    page.wait_for_function(f"() => fengguang.page.map.getZoom() > {before}")
     page.evaluate(
         "([y, x]) => fengguang.page.map.setView([y, x], 13, {animate: false})", [cluster["lat"], cluster["lng"]]
     )
@@ -733,12 +733,21 @@ def test_hostile_words_are_only_words(browser: Opened, tmp_path: Path) -> None:
     assert HOSTILE in page.inner_text("#fg-head h1")
     assert HOSTILE in page.inner_text("#fg-layers")
     assert HOSTILE in page.inner_text("#fg-panel-layers")
+    page.select_option("#fg-land", HOSTILE)
+    assert HOSTILE in page.inner_text("#fg-land-legend")
+    page.select_option("#fg-land", "")
+    page.check("input[name=fg-view][value=stage]")
+    assert HOSTILE in page.inner_text("#fg-legend")
+    page.locator(".fg-measure").first.dispatch_event("click")
+    assert HOSTILE in page.locator(".leaflet-popup .card").inner_text()
     page.click("#fg-tab-projects")
+    page.select_option("#fg-plan-stage", HOSTILE)
     page.click("#fg-list button")
     assert HOSTILE in page.locator(".leaflet-popup .card").inner_text()
     page.locator(".leaflet-popup-close-button").click()
     page.locator(".fg-station").first.dispatch_event("click")
     assert HOSTILE in page.locator(".leaflet-popup .card").inner_text()
+    assert "limit." not in page.locator(".leaflet-popup .card").inner_text()
     page.click("#fg-tab-targets")
     assert HOSTILE in page.inner_text("#fg-panel-targets")
     page.click("#fg-tab-data")

@@ -27,7 +27,10 @@ from maps.payload import to_script_json
 from maps.site_map import BaseTiles, draw_site_map, write_site_map
 from maps.vendor import checksum, leaflet_script, leaflet_style, vendored
 
-HOSTILE = "</script><script>window.hacked=1</script>'\"><img src=x onerror=window.hacked=2>{{7*7}}{% raw %}`${1}"
+HOSTILE = (
+    "</script><script>window.hacked=1</script>'\"><img src=x onerror=window.hacked=2>\u2028javascript:"
+    "{{7*7}}{% raw %}`${1}"
+)
 
 
 class Tags(HTMLParser):
@@ -60,27 +63,29 @@ def payload(page: str) -> Any:
     return json.loads(parser.scripts[kinds.index("application/json")])
 
 
-def hostile_input() -> SiteMapInput:
+def hostile_input(word: str = HOSTILE) -> SiteMapInput:
     """The sample study with a hostile word in every text that data can bring."""
     data = sample_input(candidates=12)
 
     def poison(frame: pd.DataFrame, *columns: str) -> Any:
-        return frame.assign(**dict.fromkeys(columns, HOSTILE))
+        return frame.assign(**dict.fromkeys(columns, word))
 
     projects = poison(
         data.projects, "name_zh", "name_en", "district_zh", "district_en", "station_zh", "station_en", "reason_zh",
         "reason_en", "upgrade_zh", "upgrade_en", "binding_case", "binding_element", "binding_outage", "upgrade_id",
     )  # fmt: skip
-    hosts = data.host_types.assign(label_zh=HOSTILE, label_en=HOSTILE + "2")
-    hosts["host_type"] = [f"{HOSTILE}{i}" for i in range(len(hosts))]
+    hosts = data.host_types.assign(label_zh=word, label_en=word + "2")
+    hosts["host_type"] = [f"{word}{i}" for i in range(len(hosts))]
+    measure = {"measure_id": word, "stage": word, "kind": word, "name_zh": word, "name_en": word + "2",
+               "element": str(data.lines["line_id"].iloc[0])}  # fmt: skip
     renamed = dict(zip(data.host_types["host_type"], hosts["host_type"], strict=True))
     projects["host_type"] = projects["host_type"].map(renamed)
-    projects["candidate_id"] = [f"{HOSTILE}{i}" for i in range(len(projects))]
+    projects["candidate_id"] = [f"{word}{i}" for i in range(len(projects))]
     return replace(
         data,
-        study=HOSTILE,
-        title_zh=HOSTILE,
-        title_en=HOSTILE + "2",
+        study=word,
+        title_zh=word,
+        title_en=word + "2",
         projects=projects,
         districts=poison(data.districts, "name_zh", "name_en"),
         substations=poison(
@@ -91,12 +96,17 @@ def hostile_input() -> SiteMapInput:
         targets=poison(data.targets, "region", "quantity_zh", "quantity_en", "source"),
         land_states=data.land_states.assign(host_type=data.land_states["host_type"].map(renamed)),
         host_types=hosts,
-        cases=tuple(replace(case, label_zh=HOSTILE, label_en=HOSTILE + "2") for case in data.cases),
+        cases=tuple(replace(case, label_zh=word, label_en=word + "2") for case in data.cases),
         sources=tuple(
-            replace(card, licence=HOSTILE, attribution=HOSTILE, title_zh=HOSTILE, shown_path=HOSTILE)
-            for card in data.sources
+            replace(card, licence=word, attribution=word, title_zh=word, shown_path=word) for card in data.sources
         ),
-        assumptions=(Assumption(HOSTILE, HOSTILE, HOSTILE, HOSTILE + "2", HOSTILE, HOSTILE, "C"),),
+        assumptions=(Assumption(word, word, word, word + "2", word, word, "C"),),
+        measures=pd.DataFrame([measure]),
+        stages=pd.DataFrame({"candidate_id": projects["candidate_id"], "stage": word}),
+        site_facts=pd.DataFrame({"candidate_id": projects["candidate_id"], "township": word}),
+        land_pictures=(
+            LandPicture(word, b"", 116.0, 33.0, 116.1, 33.1, (PictureClass(word, word, word + "2", "#cc6677", 1.0),)),
+        ),
     )
 
 
@@ -290,7 +300,7 @@ def test_trap_unknown_is_never_zero() -> None:
 def test_hostile_words_open_no_tag_and_no_template() -> None:
     """The poisoned page has the clean page's tags, no expression was evaluated, and scripts end where ours end."""
     drawn = draw_site_map(hostile_input())
-    clean = draw_site_map(sample_input(candidates=12))
+    clean = draw_site_map(hostile_input("plain"))
     assert drawn.count("<script") == clean.count("<script") == 8
     assert "<img" not in drawn
     shapes = [{(tag, tuple(sorted(attributes))) for tag, attributes in tags(p).found} for p in (drawn, clean)]

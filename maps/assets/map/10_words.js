@@ -73,10 +73,10 @@ function rows(pairs) {
 const named_ = (table, id) => (Object.hasOwn(table, id) ? table[id] : [id, id]);
 const elementName = (id) => named_(data.elements, id);
 const upgradeName = (id) => named_(data.upgrades, id);
-const limitName = (id) => named_(data.labels, `limit.${id}`);
+const codeName = (kind, id) => (Object.hasOwn(data.labels, `${kind}.${id}`) ? data.labels[`${kind}.${id}`] : [id, id]);
+const limitName = (id) => codeName("limit", id);
 const districtName = (id) => named_(data.places.districts, id);
 const stationName = (id) => named_(data.places.stations, id);
-const technologyName = (id) => (Object.hasOwn(data.labels, `technology.${id}`) ? data.labels[`technology.${id}`] : [id, id]);
 const caseName = (id) => {
   const found = data.cases.find((item) => item.id === id);
   return found ? found.name : [id, id];

@@ -215,7 +215,7 @@ function linePopup(route) {
 function measurePopup(measure) {
   return card("popup.measure", measure.name, rows([
     ["popup.stage", measure.stage ? measure.stage : label("measure.tried")],
-    ["popup.kind", both(named_(data.labels, `measure.${measure.kind}`).map((words) => words.replace("measure.", "")))],
+    ["popup.kind", named(codeName("measure", measure.kind))],
     ["popup.cost", isKnown(measure.cost) ? money(measure.cost) : null],
     ["popup.id", node("code", "", measure.id)],
   ]));
