@@ -137,6 +137,24 @@ def write_plan(tables: PlanTables, folder: Path) -> None:
     (folder / "summary.json").write_text(text + "\n", "utf-8")
 
 
+def plan_on_map(results: Results) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Measures of the plan and the stage of each site it builds, as :class:`maps.contracts.SiteMapInput` has them."""
+    plan: StudyPlan | None = results.get("plan")
+    if plan is None:
+        return None, None
+    built = measures_table(plan)
+    names = {"description_zh": "name_zh", "description_en": "name_en", "investment_cny": "cost_cny"}
+    station = dict(zip(plan.menu["measure_id"], plan.menu["station_id"], strict=True))
+    measures = built.rename(columns=names).assign(station_id=built["measure_id"].map(station).fillna(""))
+    measures["stage"] = measures["stage"].astype(str)
+    basis: PlanBasis = results.get("plan_basis")
+    table = built_by_candidate(plan, basis)
+    years = [str(stage.year) for stage in plan.answer.problem.stages]
+    stands = table[list(range(len(years)))].to_numpy(float) > _BUILT_MW
+    first = [years[row.argmax()] if row.any() else "" for row in stands]
+    return measures, pd.DataFrame({"candidate_id": table["candidate_id"], "stage": np.array(first, dtype=object)})
+
+
 # --- sites --------------------------------------------------------------------------------------------------------
 
 

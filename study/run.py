@@ -199,6 +199,7 @@ def _point_latest(home: Path, run_id: str) -> None:
 def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInput:
     """All that the map and the lists show, out of the stages' results."""
     from siting.host_types import load_host_types
+    from study.plan_tables import plan_on_map
     from study.targets import target_table
 
     network, flow = results.get("network"), results.get("load_flow")
@@ -223,6 +224,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         columns=["host_type", "label_zh", "label_en", "colour"],
     )
     about = study.file.study
+    measures, stages = plan_on_map(results)
     return SiteMapInput(
         study=about.name,
         title_zh=about.title_zh,
@@ -246,6 +248,8 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         land_pictures=results.get("map_layers").pictures,
         backdrops=results.get("map_layers").backdrops,
         branch_n_1=flow.branch_n_1,
+        measures=measures,
+        stages=stages,
         list_file="projects.xlsx" if "xlsx" in study.file.outputs.formats else "",
     )
 

@@ -69,6 +69,8 @@ class Climb:
     """Whether the plant is still connected in that outage."""
     solved: Floats
     """Unit injections solved with the base factor."""
+    last: tuple[Floats, Floats] | None = None
+    """Last solved voltages of each lane (nodes, lanes), kept where the climb is in one scenario alone."""
 
     @classmethod
     def of(cls, basis: Basis, nodes: Ints, cap: Floats, scenarios: Ints) -> Climb:
@@ -83,6 +85,9 @@ class Climb:
             np.zeros(shape, np.int64), np.ones(shape, dtype=bool), solved,
         )  # fmt: skip
         intact = len(scenarios) == 1
+        if intact:
+            v = np.repeat(basis.scenarios[int(scenarios[0])].voltage[:, None], len(nodes), axis=1)
+            climb.last = (v.real.copy(), v.imag.copy())
         curve = None if intact else climb._intact_curve()
         for k in scenarios.tolist():
             climb._screen(k, curve)
@@ -197,7 +202,13 @@ class Climb:
         basis, one = self.basis, self.basis.scenarios[k]
         at = np.ascontiguousarray(p[lanes])
         slopes = self._slopes(k, lanes)
-        wr, wi, settled = states_of(basis, k, self.nodes[lanes], at, slopes)
+        near = None
+        if self.last is not None:
+            near = (self.last[0][:, lanes], self.last[1][:, lanes], self.solved_at[lanes, k])
+        wr, wi, settled = states_of(basis, k, self.nodes[lanes], at, slopes, near)
+        if self.last is not None:
+            done = lanes[settled]
+            self.last[0][:, done], self.last[1][:, done] = wr[:, settled], wi[:, settled]
         m = len(lanes)
         first, second = np.full(m, np.inf), np.full(m, np.inf)
         row, row_2 = np.full(m, NOTHING), np.full(m, NOTHING)

@@ -74,8 +74,16 @@ def _unit_at(places: Places, size: int, nodes: Ints, unit: complex) -> Floats:
     return b
 
 
-def states_of(basis: Basis, scenario: int, nodes: Ints, p: Floats, slopes: Slopes) -> tuple[Floats, Floats, Bools]:
+def states_of(
+    basis: Basis, scenario: int, nodes: Ints, p: Floats, slopes: Slopes, near: Slopes | None = None
+) -> tuple[Floats, Floats, Bools]:
     """AC states with ``p`` (lanes,) [pu] of plant at each lane's node.
+
+    Parameters
+    ----------
+    near : tuple of arrays, optional
+        Real and imaginary voltages (nodes, lanes) of states already solved, and their power (lanes,): a start closer
+        than the state without plant.
 
     Returns
     -------
@@ -83,8 +91,9 @@ def states_of(basis: Basis, scenario: int, nodes: Ints, p: Floats, slopes: Slope
     """
     one, ranges = basis.scenarios[scenario], basis.ranges
     dr, di, _ = slopes
-    vr = one.voltage.real[:, None] + p * dr
-    vi = one.voltage.imag[:, None] + p * di
+    from_r, from_i, from_p = near or (one.voltage.real[:, None], one.voltage.imag[:, None], np.zeros(len(p)))
+    vr = from_r + (p - from_p) * dr
+    vi = from_i + (p - from_p) * di
     settled = np.zeros(len(nodes), dtype=bool)
     keys = [one.key] * len(nodes)
     pending = np.arange(len(nodes))
