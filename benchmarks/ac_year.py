@@ -54,9 +54,9 @@ def main() -> None:
 
 def voltages(case, solver, series):
     """Our voltages of every bus in the first hours, shape (hours, buses)."""
-    from grid.studies.series import _Drive
+    from grid.studies.series import Drive
 
-    change = _Drive.of(solver, series).change(0, len(series))
+    change = Drive.of(solver, series).change(0, len(series))
     blocks = [np.abs(block.node_voltage[solver.arrays.node]) for block in solver.injections(change)]
     return np.concatenate(blocks, axis=1).T
 

@@ -55,6 +55,17 @@ def hosting(
         typer.Option("--q-limits/--no-q-limits", help="Keep reactive limits; by default as the format's own program."),
     ] = None,
     despite_errors: Annotated[bool, typer.Option("--despite-errors", help="Study although the checks object.")] = False,
+    series: Annotated[
+        Path | None, typer.Option("--series", help="CSV or Parquet, one row an hour: limits and curtailment by hour.")
+    ] = None,
+    profile: Annotated[
+        str, typer.Option("--profile", help="Output of the new plant: a column of the series (pv, wind, ...), or flat.")
+    ] = "",
+    storage_mw: Annotated[float, typer.Option("--storage-mw", min=0.0, help="Storage beside the new plant.")] = 0.0,
+    storage_hours: Annotated[float, typer.Option("--storage-hours", min=0.0, help="Its hours at full power.")] = 2.0,
+    short_circuit: Annotated[
+        bool, typer.Option("--short-circuit/--no-short-circuit", help="Breakers also limit the new plant.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64)] = 1,
 ) -> None:
@@ -70,6 +81,7 @@ def hosting(
     with _reported(), _progress() as progress:
         from dataclasses import replace
 
+        from grid.capacity.flexible import SiteStorage
         from grid.capacity.settings import CapacitySettings, PlantControl
         from grid.readers.formats import format_of
         from grid.rulebook.assess import RuleOptions
@@ -85,12 +97,15 @@ def hosting(
             network, out, cases, n_1, rule,  # type: ignore[arg-type]
             RuleOptions(options_2025=Options2025(new_storage)),  # type: ignore[arg-type]
             ratings, buses, certify, settings, registered, distributed, counties, typical_case, henan,
-            SolveOptions(reactive_limits=keeps_limits), despite_errors, threads,
+            SolveOptions(reactive_limits=keeps_limits), despite_errors, threads, series, profile,
+            SiteStorage(storage_mw, hours=storage_hours) if series and storage_mw * storage_hours > 0 else None,
+            short_circuit,
         )  # fmt: skip
         if dry_run:
             told = forecast(prepare(asked, progress))
             typer.echo(
-                f"{told.cases} case(s), {told.buses} buses, {told.outages} outages, {told.certified} buses certified\n"
+                f"{told.cases} case(s), {told.buses} buses, {told.outages} outages, {told.certified} buses certified"
+                f"{f', {told.hours} hours' if told.hours else ''}\n"
                 f"{told.ac_states_least} to {told.ac_states_most} AC states, "
                 f"at most {told.memory_bytes / 2**20:.0f} MiB of arrays; nothing was written"
             )

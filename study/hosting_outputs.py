@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from grid.capacity.fault_headroom import STATUS
 from grid.contracts import GRADE_COLUMNS
 from grid.rulebook.dlt2041_2025 import COUNTY_RESULT_2025
 from grid.rulebook.from_case import station_of_bus
@@ -19,6 +20,8 @@ from layers.contracts import Finding
 from study.atomic import replaced
 from study.cache import Cache, library_versions
 from study.geo_files import write_point_layers
+from study.hosting_faults import most_by_faults, with_short_circuit
+from study.hosting_year import flexible_name, with_hours, year_summary, year_tables
 from study.labels import value_labels
 from study.qgis import LayerStyle, StyleClass
 
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from study.hosting_run import HostingAsked, HostingRun
 
 _DIGITS = "%.10g"
+_LONG = ("binding_hours", "heat_map", "hour_checks")
+"""Tables by hours: as CSV alone."""
 _RANK = {"": -1, "green": 0, "yellow": 1, "red": 2}
 
 
@@ -47,7 +52,7 @@ def write_hosting(asked: HostingAsked, run: HostingRun, mark: Callable[[str], No
         with replaced(asked.out / f"{name}.csv") as path:
             table.to_csv(path, index=False, encoding="utf-8-sig", float_format=_DIGITS)
     with replaced(asked.out / "hosting.xlsx") as path:
-        write_tables_workbook(path, tables)
+        write_tables_workbook(path, {name: table for name, table in tables.items() if name not in _LONG})
     placed = stations[stations["lon"].notna() & stations["lat"].notna()]
     package = asked.out / "hosting.gpkg"
     if len(placed):
@@ -74,7 +79,7 @@ def _drop_finished(asked: HostingAsked) -> None:
 
 def hosting_tables(run: HostingRun) -> dict[str, pd.DataFrame]:
     """Tables by file name."""
-    buses = run.result.buses.copy()
+    buses = _buses(run)
     case = run.prepared.network
     station = station_of_bus(case)
     buses["station"] = [station[str(bus)] for bus in buses["bus_id"]]
@@ -91,8 +96,21 @@ def hosting_tables(run: HostingRun) -> dict[str, pd.DataFrame]:
         found |= {"grades": run.grades.equipment, "counties": run.grades.assessment.counties}
         extra = {"grades_verification": run.grades.assessment.verification, "grades_henan": run.grades.henan}
         found |= {name: table for name, table in extra.items() if len(table)}
+    if run.year is not None:
+        found |= year_tables(run.year)
     told = [vars(f) for f in run.prepared.findings]
     return found | {"findings": pd.DataFrame(told, columns=list(Finding.__annotations__))}
+
+
+def _buses(run: HostingRun) -> pd.DataFrame:
+    """The table of buses with short circuit and the year's figures where they were asked for."""
+    buses, most = run.result.buses, np.full(len(run.result.buses), np.inf)
+    if run.short_circuit is not None:
+        buses = with_short_circuit(buses, run.short_circuit)
+        most = most_by_faults(buses)
+    if run.year is None:
+        return buses.copy()
+    return with_hours(buses, run.year, "n_1" if run.prepared.request.n_1 else "n_0", most)
 
 
 def _bus_grades(run: HostingRun, bus_ids: pd.Series) -> pd.DataFrame:
@@ -141,7 +159,10 @@ def station_table(run: HostingRun, hosting: pd.DataFrame) -> pd.DataFrame:
             }
         )
     columns = ["station", "vn_kv", "lon", "lat", "buses", "firm_n0_mw", "firm_n1_mw", *GRADE_COLUMNS]
-    return pd.DataFrame(rows, columns=columns)
+    table, flexible = pd.DataFrame(rows, columns=columns), flexible_name(5.0)
+    if flexible in hosting:
+        table.insert(7, flexible, table["station"].map(hosting.groupby("station")[flexible].max()))
+    return table
 
 
 _Grade = tuple[str, str, str, str, str, str, str]
@@ -210,6 +231,8 @@ def summary_of(asked: HostingAsked, run: HostingRun, stations: pd.DataFrame, pla
             }
             for name, solution in run.solutions.items()
         },
+        "short_circuit": _short_circuit_summary(run),
+        "series": year_summary(run.year, asked.series.name) if run.year is not None and asked.series else None,
         "rule_book": _rule_summary(asked, run, stations),
         "stations_with_place": placed,
         "seconds": {name: _number(value) for name, value in run.seconds.items()},
@@ -236,6 +259,18 @@ def _rule_summary(asked: HostingAsked, run: HostingRun, stations: pd.DataFrame) 
         "stations": _counts(stations["grade"]),
         "counties": _counts(run.grades.assessment.counties["grade"]),
         "assumptions": [vars(one) for one in run.grades.assumptions],
+    }
+
+
+def _short_circuit_summary(run: HostingRun) -> dict[str, Any] | None:
+    """Buses by status, and what the unknown ones lack."""
+    faults = run.short_circuit
+    if faults is None:
+        return None
+    status = faults["short_circuit_status"]
+    return {
+        **{name: int((status == name).sum()) for name in STATUS},
+        "missing": sorted(set(faults["short_circuit_missing"]) - {""}),
     }
 
 

@@ -22,6 +22,7 @@ def hosting_page(summary: dict[str, Any], tables: dict[str, pd.DataFrame], stati
         f"{summary['branches']} 支路 branches · {summary['studied_buses']} 条已算 studied · "
         f"{summary['outages']} 故障 outages · {summary['ac_states']} 交流潮流 AC states</p>",
         _cases(summary),
+        _series(summary),
         _rule_book(summary),
         _stations(stations),
         _buses(tables["hosting"]),
@@ -49,6 +50,21 @@ def _cases(summary: dict[str, Any]) -> str:
         f"内存上限 memory bound: {shown_number(summary['memory_bound_mib'], 0)} MiB</p>"
     )
     return "<h2>工况 Cases</h2>" + html_table(head, rows, text=(1,)) + differences
+
+
+def _series(summary: dict[str, Any]) -> str:
+    """The hours, and how far their linear limits are from AC."""
+    told = summary["series"]
+    if told is None:
+        return ""
+    rows = [
+        [safe(name), safe(one["reason"]), str(one["count"]), shown_number(one["mean_mw"], 2),
+         shown_number(one["largest_mw"], 2), str(one["unsolved"])]
+        for name, entry in told["by_case"].items() for one in entry["residuals"]
+    ]  # fmt: skip
+    head = ["工况 case", "抽查 checked", "次数 count", "平均差 mean MW", "最大差 largest MW", "无解 unsolved"]
+    note = f"<p>{safe(told['file'])} · {told['hours']} h · {safe(told['profile'])}</p>"
+    return "<h2>逐时 Hours</h2>" + note + html_table(head, rows, text=(1,))
 
 
 def _rule_book(summary: dict[str, Any]) -> str:
@@ -87,18 +103,27 @@ def _stations(stations: pd.DataFrame) -> str:
     return "<h2>变电站 Stations</h2>" + html_table(head, rows, text=(4, 5, 6)) + more
 
 
+_FLEXIBLE = (
+    ("flexible_5_percent_mw", "弃电 5 % curtailed MW"),
+    ("flexible_10_percent_mw", "弃电 10 % curtailed MW"),
+)  # fmt: skip
+
+
 def _buses(hosting: pd.DataFrame) -> str:
+    flexible = [pair for pair in _FLEXIBLE if pair[0] in hosting]
     rows = [
         [safe(f"{row['bus']} {row['name']}".strip()), shown_number(row["vn_kv"], 1), shown_number(row["firm_n0_mw"]),
-         shown_number(row["firm_n1_mw"]), safe(row["binding_case"]), safe(row["binding_outage"] or "–"),
-         safe(row["binding_element"]), safe(row["binding_limit"]), safe(row["next_binding"] or "–"),
-         "✓" if row["certified"] else "–"]
+         shown_number(row["firm_n1_mw"]), *(shown_number(row[name]) for name, _ in flexible),
+         safe(row["binding_case"]), safe(row["binding_outage"] or "–"), safe(row["binding_element"]),
+         safe(row["binding_limit"]), safe(row["next_binding"] or "–"), "✓" if row["certified"] else "–"]
         for row in hosting.head(_TOP).to_dict("records")
     ]  # fmt: skip
-    head = ["母线 bus", "kV", "N-0 MW", "N-1 MW", "工况 case", "故障 outage", "元件 element", "限制 limit",
+    titles = [title for _, title in flexible]
+    head = ["母线 bus", "kV", "N-0 MW", "N-1 MW", *titles, "工况 case", "故障 outage", "元件 element", "限制 limit",
             "其次 next", "全扫 certified"]  # fmt: skip
     more = f"<p class='note'>{len(hosting)} → hosting.csv</p>" if len(hosting) > _TOP else ""
-    return "<h2>母线 Buses</h2>" + html_table(head, rows, text=(4, 5, 6, 7, 8)) + more
+    words = tuple(k + len(flexible) for k in range(4, 9))
+    return "<h2>母线 Buses</h2>" + html_table(head, rows, text=words) + more
 
 
 def _grades(grades: pd.DataFrame) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from grid.capacity.fault_headroom import NewConverter
+from grid.capacity.flexible import SiteStorage
 from grid.capacity.settings import CapacitySettings
 from grid.capacity.study import HostingRequest, HostingResult, hosting_study, load_buses, memory_bound_bytes
 from grid.contracts import Status
@@ -23,6 +25,8 @@ from grid.solve_records import Solution, SolveOptions
 from grid.studies.cases import StudyCase
 from layers.contracts import Finding, InputError
 from study.cache import Cache, code_digest, digest, file_digest
+from study.hosting_faults import short_circuit_table
+from study.hosting_year import HostingYear, SeriesAsked, read_hours, study_hours
 from study.study_file import PROGRAM_ROOT
 
 Progress = Callable[[str, float], None]
@@ -56,6 +60,12 @@ class HostingAsked:
     options: SolveOptions = field(default_factory=SolveOptions)
     despite_errors: bool = False
     threads: int = 1
+    series: Path | None = None
+    """Hours of the year; see :mod:`grid.studies.series`."""
+    profile: str = ""
+    """Column of the series that is the new plant's output, or flat; empty: the series' own profile, pv or wind."""
+    storage: SiteStorage | None = None
+    short_circuit: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Prepared:
     findings: tuple[Finding, ...]
     inputs: Mapping[str, Mapping[str, str]]
     """Part -> name and SHA-256 of its file."""
+    hours: SeriesAsked | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,7 @@ class Forecast:
     ac_states_least: int
     ac_states_most: int
     memory_bytes: int
+    hours: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,6 +109,9 @@ class HostingRun:
     seconds: Mapping[str, float]
     resumed: int
     """Parts taken from an earlier run that did not end."""
+    short_circuit: pd.DataFrame | None = None
+    """Of :func:`study.hosting_faults.short_circuit_table`; None where not asked for."""
+    year: HostingYear | None = None
 
 
 def prepare(asked: HostingAsked, tell: Progress | None = None) -> Prepared:
@@ -127,10 +142,11 @@ def prepare(asked: HostingAsked, tell: Progress | None = None) -> Prepared:
     refuse_without_ratings(expand_three_winding(network), asked.settings.rating)
     bus_ids = _bus_ids(network, asked.buses)
     _known_case(asked, studied)
+    hours = read_hours(asked.series, asked.profile, asked.storage, network, asked.settings) if asked.series else None
     certify = {"all": None, "none": ()}.get(asked.certify, _sites(network, asked.buses, bus_ids))
     request = HostingRequest(asked.settings, bus_ids, asked.n_1, certify, asked.options, asked.threads)
     paths = {"network": asked.network, "cases": asked.cases, "ratings": asked.ratings, "registered": asked.ledger,
-             "distributed": asked.distributed, "counties": asked.counties}  # fmt: skip
+             "distributed": asked.distributed, "counties": asked.counties, "series": asked.series}  # fmt: skip
     inputs = {part: {"file": path.name, "sha256": file_digest(path)} for part, path in paths.items() if path}
     tell("read", 1.0)
     return Prepared(
@@ -141,6 +157,7 @@ def prepare(asked: HostingAsked, tell: Progress | None = None) -> Prepared:
         request,
         tuple(findings),
         inputs,
+        hours,
     )
 
 
@@ -201,10 +218,11 @@ def forecast(prepared: Prepared) -> Forecast:
     cases, buses = len(prepared.cases), len(prepared.bus_ids)
     certify = prepared.request.certify
     certified = buses if certify is None else len(certify)
-    once = cases * (outages + 1)
+    hours = len(prepared.hours.table) if prepared.hours else 0
+    once = cases * (outages + 1 + hours)
     least, most = once + 2 * cases * buses, once + 3 * cases * (2 * buses + certified * outages)
     memory = memory_bound_bytes(len(case.buses), len(case.branches), outages)
-    return Forecast(cases, buses, outages, certified, least, most, memory)
+    return Forecast(cases, buses, outages, certified, least, most, memory, hours)
 
 
 class _Kept:
@@ -259,8 +277,23 @@ def run_hosting(asked: HostingAsked, progress: Progress | None = None) -> tuple[
     kept = _Kept(asked.out / FINISHED, _content_key(asked, prepared))
     result = hosting_study(prepared.cases, prepared.request, tell, kept)
     clock.mark("hosting")
-    run = HostingRun(prepared, result, solutions, grades, clock.seconds, kept.found)
+    faults = _short_circuit(asked, prepared)
+    clock.mark("short circuit")
+    year = None
+    if prepared.hours is not None:
+        year = study_hours(prepared.cases, solutions, prepared.request, prepared.hours, tell)
+        clock.mark("hours")
+    run = HostingRun(prepared, result, solutions, grades, clock.seconds, kept.found, faults, year)
     return run, write_hosting(asked, run, clock.mark)
+
+
+def _short_circuit(asked: HostingAsked, prepared: Prepared) -> pd.DataFrame | None:
+    """Headroom of the breakers; added load brings no fault current."""
+    if asked.settings.load or not asked.short_circuit:
+        return None
+    plant = NewConverter(prepared.hours.technology if prepared.hours else "pv")
+    plant = replace(plant, power_factor=min(plant.power_factor, asked.settings.plant.power_factor))
+    return short_circuit_table(prepared.cases.values(), prepared.bus_ids, plant)
 
 
 class _Clock:

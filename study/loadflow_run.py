@@ -142,7 +142,7 @@ def _around(
     from grid.studies.series import read_series, run_series
 
     solver = BatchSolver.at(compile_case(case), request.options, solution, request.threads)
-    series = read_series(request.series, solver) if request.series else None
+    series = read_series(request.series, case) if request.series else None
     if request.n_1:
         result = run_n_1(solver, request.outages, tell)
         report.add("n_1", study_case.id, result.outages)

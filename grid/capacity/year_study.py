@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -193,5 +194,7 @@ def _clusters(score: Floats, count: int, seed: int) -> Ints:
     if count < 2 or np.ptp(score) < 1e-9:
         return np.zeros(len(score), np.int64)
     start = score[np.argsort(score[:, 0], kind="stable")[((np.arange(count) + 0.5) * len(score) / count).astype(int)]]
-    _, label = kmeans2(score, start, minit="matrix", missing="warn", seed=seed)
+    with warnings.catch_warnings():  # hours that repeat leave clusters empty, which are simply not made
+        warnings.filterwarnings("ignore", "One of the clusters is empty", UserWarning)
+        _, label = kmeans2(score, start, minit="matrix", missing="warn", seed=seed)
     return np.asarray(label, dtype=np.int64)

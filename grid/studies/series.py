@@ -4,6 +4,7 @@ The series is a table with one row an hour. Its columns name what they drive::
 
     load            factor on every load                     load:<load_id>        that load [MW], its power factor kept
     wind, pv, ...   share of p_max of every plant of a class  generator:<id>        that plant [MW]
+    profile:<name>  output per MW of a plant that may come: drives nothing, for studies of new plants
 
 Hours that have no solution are marked and do not stop the rest.
 """
@@ -20,7 +21,7 @@ import pandas as pd
 
 from grid.batch import BatchSolver
 from grid.contracts import Status
-from grid.model.contracts import FUELS
+from grid.model.contracts import FUELS, BusBranch
 from grid.studies.n_1 import ratings_mva
 from layers.contracts import Finding, InputError
 from layers.tables import Table, column
@@ -29,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
 Progress = Callable[[str, float], None]
 _HOURS_AT_A_TIME = 512
+PROFILE = "profile"
+"""Kind of a column that drives nothing."""
 
 SERIES = Table(
     "series",
@@ -69,7 +72,7 @@ class SeriesResult:
     counts: dict[str, int]
 
 
-def read_series(path: Path, solver: BatchSolver, shown: str | None = None) -> pd.DataFrame:
+def read_series(path: Path, case: BusBranch, shown: str | None = None) -> pd.DataFrame:
     """A series from CSV or Parquet, checked against the case; the first column is the hour's label.
 
     Raises
@@ -84,17 +87,16 @@ def read_series(path: Path, solver: BatchSolver, shown: str | None = None) -> pd
         raise InputError([_fault(label, "unreadable", "file", str(error)[:80], "no table.", "Give CSV.")]) from error
     if table.shape[1] < 2 or table.empty:
         raise InputError([_fault(label, "empty", "file", "", "needs a label column, one series and one hour.", "Add.")])
-    findings = [f for name in table.columns[1:] for f in _column_findings(table, str(name), solver, label)]
+    findings = [f for name in table.columns[1:] for f in _column_findings(table, str(name), case, label)]
     if findings:
         raise InputError(findings)
     return table
 
 
-def _column_findings(table: pd.DataFrame, name: str, solver: BatchSolver, label: str) -> Iterator[Finding]:
+def _column_findings(table: pd.DataFrame, name: str, case: BusBranch, label: str) -> Iterator[Finding]:
     kind, _, element = name.partition(":")
-    case = solver.arrays.case
-    known = {"load": case.loads["load_id"], "generator": case.generators["generator_id"]}
-    if element and (kind not in known or element not in set(known[kind])):
+    known = {"load": set(case.loads["load_id"]), "generator": set(case.generators["generator_id"]), PROFILE: {element}}
+    if element and element not in known.get(kind, ()):
         yield _fault(label, "element", name, element, "no such element.", "Correct the id after the colon.")
     elif not element and kind != "load" and kind not in FUELS:
         yield _fault(label, "column", name, name, "not understood.", f"Use load, {', '.join(FUELS)}, load:<id>.")
@@ -118,7 +120,7 @@ def run_series(
 
     Memory is bounded by some hundred hours, whatever the length of the series.
     """
-    drive = _Drive.of(solver, series)
+    drive = Drive.of(solver, series)
     return run_hours(solver, series.iloc[:, 0].astype(str).tolist(), drive.change, rating, progress)
 
 
@@ -156,8 +158,8 @@ def run_hours(
 
 
 @dataclass(frozen=True)
-class _Drive:
-    """What a series changes, as a sparse sum over its columns."""
+class Drive:
+    """What a series changes, as a sparse sum over its columns; :meth:`change` is for :func:`run_hours`."""
 
     values: Floats
     """Series values, shape (hours, columns)."""
@@ -167,7 +169,7 @@ class _Drive:
     """Present injection of everything driven, which the series replaces, shape (buses,)."""
 
     @classmethod
-    def of(cls, solver: BatchSolver, series: pd.DataFrame) -> _Drive:
+    def of(cls, solver: BatchSolver, series: pd.DataFrame) -> Drive:
         arrays, case = solver.arrays, solver.arrays.case
         load = -(arrays.load_pu * arrays.base_mva)
         produced = np.where(arrays.holds, arrays.generator_pu.real, arrays.generator_pu) * arrays.base_mva
@@ -179,7 +181,7 @@ class _Drive:
         for single in (True, False):  # a column of one element stands before one of its class
             for row, name in enumerate(names):
                 kind, _, element = name.partition(":")
-                if bool(element) != single:
+                if bool(element) != single or kind == PROFILE:
                     continue
                 if kind == "load":
                     wanted = (case.loads["load_id"] == element).to_numpy() if element else ~loads_done
@@ -198,6 +200,7 @@ class _Drive:
         return cls(series.iloc[:, 1:].to_numpy(float), weights, offset)
 
     def change(self, first: int, last: int) -> Complexes:
+        """Added injection of the hours from ``first`` to before ``last`` [MVA], shape (buses, hours)."""
         values = self.values[first:last]
         total = values @ self.weights.real + 1j * (values @ self.weights.imag)
         return np.asarray((total - self.offset).T)

@@ -59,7 +59,7 @@ def test_hours_equal_load_flows_of_the_changed_network(tmp_path):
     })  # fmt: skip
     table.to_csv(tmp_path / "hours.csv", index=False)
     solver = BatchSolver.of_case(ring(rating=40.0))
-    result = run_series(solver, read_series(tmp_path / "hours.csv", solver))
+    result = run_series(solver, read_series(tmp_path / "hours.csv", solver.arrays.case))
     assert result.counts == {"solved": 3, "split": 0, "diverged": 0}
     for k, row in enumerate(table.to_dict("records")):
         case = ring(rating=40.0)
@@ -81,10 +81,10 @@ def test_faults_of_a_series_at_once(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text("hour,laod,load:zz,wind\n1,1,1,x\n2,1,1,\n", "utf-8")
     with pytest.raises(InputError) as caught:
-        read_series(path, BatchSolver.of_case(ring()))
+        read_series(path, ring())
     assert [f.rule for f in caught.value.findings] == ["series.column", "series.element", "series.number"]
     path.write_text("hour\n1\n", "utf-8")
     with pytest.raises(InputError):
-        read_series(path, BatchSolver.of_case(ring()))
+        read_series(path, ring())
     with pytest.raises(InputError):
-        read_series(tmp_path / "none.csv", BatchSolver.of_case(ring()))
+        read_series(tmp_path / "none.csv", ring())
