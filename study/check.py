@@ -11,6 +11,7 @@ from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
 from study.hosting_grades import grade_findings
 from study.land import land_findings
+from study.parks import park_findings
 from study.pv import pv_findings
 from study.scoring import criterion_findings
 from study.sites import site_findings
@@ -39,6 +40,7 @@ def check_study(study: Study) -> list[Finding]:
         *wind_findings(study),
         *network_findings(study),
         *grade_findings(study),
+        *park_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(set(findings), key=lambda f: (order[f.severity], f.file, f.rule, f.layer, f.item))
@@ -99,6 +101,8 @@ def _references(study: Study) -> list[Finding]:
     if file.demand is not None:
         must_be("sources", sources, "demand", "source", file.demand.source)
     must_be("sources", sources, "pv", "horizon", file.pv.horizon)
+    for park in file.parks:
+        must_be("sources", sources, f"parks.{park.id}", "load_source", park.load_source)
     for item in ("lines_source", "substations_source", "plants_source"):
         must_be("sources", sources, "network", item, getattr(file.network, item))
     ledger = file.network.rule_book_options.ledger_source
@@ -167,6 +171,7 @@ def _duplicate_findings(study: Study) -> list[Finding]:
         "weather": [cell.id for cell in file.weather],
         "hosts": [f"{host.host_type} on {host.layer}" for host in file.hosts],
         "exclusions": [f"{rule.rule} on {rule.layer}" for rule in file.exclusions],
+        "parks": [park.id for park in file.parks],
         "assumptions": [assumption.id for assumption in file.assumptions],
     }
     return [

@@ -102,6 +102,7 @@ def _uses(study: Study) -> frozenset[tuple[str, str | None]]:
     whole |= {file.network.substations_source, file.network.plants_source}
     whole |= {file.network.rule_book_options.ledger_source}
     whole |= {file.pv.horizon}
+    whole |= {park.load_source for park in file.parks}
     whole |= {file.demand.source if file.demand else None}
     whole |= {file.generated.weather.normals if file.generated.weather else None}
     layers = {(entry.source, entry.where) for entry in file.layers.values()}

@@ -24,6 +24,7 @@ STUDY_CODE = (
     "study/scoring.py",
     "study/costs.py",
     "study/sites.py",
+    "study/parks.py",
     "study/pv.py",
     "study/wind.py",
     "study/network.py",

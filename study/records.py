@@ -7,6 +7,7 @@ import unicodedata
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
 from study import costs, scoring, sites
+from study.parks import park_assumptions
 from study.schema import CaseEntry, StudyFile
 from study.targets import Target
 from study.wind import wind_assumptions
@@ -120,7 +121,18 @@ def assumptions(file: StudyFile) -> tuple[Assumption, ...]:
         else []
     )
     roofs, money, wind = sites.roof_assumptions(file), costs.cost_assumptions(file), wind_assumptions(file)
-    return (*own, *shares, *roofs, *_missing_values(file), *weights, *money, *speed, *wind, *split)
+    return (
+        *own,
+        *shares,
+        *roofs,
+        *_missing_values(file),
+        *weights,
+        *money,
+        *speed,
+        *wind,
+        *split,
+        *park_assumptions(file),
+    )
 
 
 def _missing_values(file: StudyFile) -> list[Assumption]:

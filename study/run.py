@@ -304,6 +304,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
     from study.network_layers import network_layers
+    from study.parks import write_parks
     from study.plan_tables import plan_tables, write_plan
     from study.sites import roof_table
     from study.story_tables import connection_study, story_tables
@@ -361,6 +362,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         path = folder / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(table, path)
+    write_parks(results.get("parks"), folder)
     planned = plan_tables(results)
     if planned is not None:
         write_plan(planned, folder / "plan")
@@ -389,9 +391,11 @@ def evidence(results: Results, costs: ProjectCosts) -> tuple[Evidence, ...]:
     """Tables that back the project list in the workbook."""
     from siting.contracts import SENSITIVITY, STABILITY
     from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
+    from siting.parks import PARKS
 
-    stability = results.get("stability")
+    stability, parks = results.get("stability"), results.get("parks").parks
     return (
+        *([Evidence("parks", parks, PARKS)] if len(parks) else []),
         Evidence("rank_stability", stability.candidates, STABILITY),
         Evidence("sensitivity", stability.sensitivity, SENSITIVITY),
         Evidence("cost", costs.by_technology, COST_BY_TECHNOLOGY),

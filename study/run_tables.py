@@ -42,6 +42,7 @@ def run_tables() -> tuple[RunTable, ...]:
     from siting import contracts as siting
     from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
     from siting.hourly_store import SITE_VARIANTS
+    from siting.parks import PARK_HOURS, PARKS
     from siting.roofs import ROOF_SUMS
     from siting.site_rules import SITE_RULES
     from study import network_layers, story_tables
@@ -52,6 +53,8 @@ def run_tables() -> tuple[RunTable, ...]:
             ("substations.csv", grid.SUBSTATIONS),
             ("targets.csv", TARGETS),
             ("upgrades.csv", grid.UPGRADES),
+            ("parks.csv", PARKS),
+            ("parks/<id>.parquet", PARK_HOURS),
         ),
         "land": (
             ("land/states.csv", siting.STATES),

@@ -595,6 +595,49 @@ class PlanEntry(Closed):
     """Seconds of search; what is found by then is proved and printed with its gap."""
 
 
+class ParkEntry(Closed):
+    """A park whose hourly load is matched with wind, sun and storage near it."""
+
+    id: Identifier
+    """Names the park's file of hours."""
+    name_zh: str
+    name_en: str
+    lon: Annotated[float, Field(ge=-180, le=180)]
+    """WGS-84, degrees."""
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    radius_km: Annotated[float, Field(gt=0, le=200)] | None = None
+    """Candidates whose point lies within it serve the park, the nearest first."""
+    candidates: tuple[str, ...] = ()
+    """Ids of the candidates that serve the park, instead of a radius."""
+    pv_mw: Annotated[float, Field(ge=0)] | None = None
+    """Most PV (AC) that serves the park; left out: all that is in reach."""
+    wind_mw: Annotated[float, Field(ge=0)] | None = None
+    """Most wind that serves the park; left out: all that is in reach."""
+    load_source: str | None = None
+    """Source id of a CSV of 8760 hours, starts of the hours in UTC+08:00."""
+    load_column: str = "load_mw"
+    peak_mw: Annotated[float, Field(gt=0)] | None = None
+    """Peak of a generated load, instead of a file."""
+    shape: str = "continuous"
+    """Shape of a generated load: row of siting/technologies/park_loads.csv."""
+    storage_mw: Annotated[float, Field(ge=0)] = 0.0
+    storage_mwh: Annotated[float, Field(ge=0)] = 0.0
+    storage_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """Of the whole circle of charge and discharge."""
+    grid_limit_mw: Annotated[float, Field(ge=0)] | None = None
+    """Most that the grid point exchanges; left out: no limit."""
+    export_limit_mw: Annotated[float, Field(ge=0)] | None = None
+    """Most that is exported, where it is another figure; 0: no export."""
+    grid_price_cny_per_mwh: Annotated[float, Field(ge=0)]
+    """All that a MWh from the grid costs: energy, network, levies."""
+    export_price_cny_per_mwh: Annotated[float, Field(ge=0)] = 0.0
+    price_source: str
+    price_confidence: Literal["A", "B", "C"] = "C"
+    source: str = ""
+    """Where place, load and sizes are from."""
+    confidence: Literal["A", "B", "C"] = "C"
+
+
 class OutputEntry(Closed):
     formats: tuple[Literal["xlsx", "csv", "gpkg", "geojson", "kml", "parquet"], ...] = (
         "xlsx",
@@ -644,5 +687,6 @@ class StudyFile(Closed):
     targets: tuple[TargetEntry, ...] = ()
     plan: PlanEntry | None = None
     """Leave it out and no plan is made."""
+    parks: tuple[ParkEntry, ...] = ()
     assumptions: tuple[AssumptionEntry, ...] = ()
     outputs: OutputEntry = OutputEntry()

@@ -63,20 +63,9 @@ def compute_region(results: Results) -> Region:
 
 def _generated_region(file: StudyFile) -> Region:
     from layers.contracts import Origin
-    from layers.generated.districts import generate_districts
     from layers.region import build_region
 
-    spec = file.generated.region
-    assert spec is not None
-    districts = generate_districts(
-        centre_lon=spec.centre_lon,
-        centre_lat=spec.centre_lat,
-        area_km2=spec.area_km2,
-        count=spec.count,
-        population=spec.population,
-        seed=file.study.seed,
-        crs=None if file.region.crs == "auto" else file.region.crs,
-    )
+    districts = generated_districts(file)
     return build_region(
         VectorLayer("districts", districts, Origin.GENERATED),
         code_column="district_code",
@@ -84,6 +73,23 @@ def _generated_region(file: StudyFile) -> Region:
         name_en_column="name_en",
         population=dict(zip(districts["name_zh"], districts["population"], strict=True)),
         resolution_m=file.region.resolution_m,
+    )
+
+
+def generated_districts(file: StudyFile) -> gpd.GeoDataFrame:
+    """Districts of a study with a generated region, in the study's CRS."""
+    from layers.generated.districts import generate_districts
+
+    spec = file.generated.region
+    assert spec is not None
+    return generate_districts(
+        centre_lon=spec.centre_lon,
+        centre_lat=spec.centre_lat,
+        area_km2=spec.area_km2,
+        count=spec.count,
+        population=spec.population,
+        seed=file.study.seed,
+        crs=None if file.region.crs == "auto" else file.region.crs,
     )
 
 
@@ -255,6 +261,12 @@ def compute_costs(results: Results) -> object:
     from study import costs
 
     return costs.compute_costs(results)
+
+
+def compute_parks(results: Results) -> object:
+    from study import parks
+
+    return parks.compute_parks(results)
 
 
 def compute_criteria(results: Results) -> pd.DataFrame:
@@ -505,6 +517,8 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, _by_own_standards(compute_connections)),
     Stage("costs", "成本与减排", "cost and CO2", ("region_facts", "sites", "yields"), _SITING, _slice("cost"),
           _no_sources, compute_costs),
+    Stage("parks", "园区源网荷储匹配", "parks", ("sites", "yields", "costs"), _SITING, _slice("parks", "cost"),
+          _named(lambda f: [park.load_source for park in f.parks]), compute_parks),
     Stage("site_attributes", "场址属性", "site attributes",
           ("region", "ground", "host_layers", "sites", "network"), _SITING,
           _slice("sites"), _no_sources, sites.compute_site_attributes),
