@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -177,3 +178,10 @@ def test_the_builtin_study_has_the_park_that_its_plan_names():
     assert [park.id for park in study.file.parks] == ["lixin_circular_economy"]
     assert park_findings(study) == []
     assert {a.confidence for a in park_assumptions(study.file)} == {"C"}
+
+
+def test_the_recipe_is_a_good_park(plain: Study):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "recipes.md").read_text("utf-8")
+    block = text.partition("```toml\n[[parks]]")[2].partition("```")[0]
+    recipe = tomllib.loads("[[parks]]" + block)["parks"][0]
+    assert park_findings(with_parks(plain, recipe)) == []
