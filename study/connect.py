@@ -11,6 +11,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from grid.connection import connect_candidates
+from grid.connections.bays import KnownBays
+from grid.connections.contracts import ConnectionStudy
+from grid.connections.study import study_connections
+from grid.connections.terrain import RouteTerrain, route_terrain
 from grid.contracts import Network
 from grid.hosting import HostingBasis, hosting_basis, hosting_capacity
 from grid.upgrades import UpgradeStudy, study_upgrades
@@ -75,8 +79,43 @@ def region_buses(network: Network) -> list[str]:
     return [b for b, s in zip(network.buses["bus_id"], network.buses["station_id"], strict=True) if s in inside]
 
 
+def compute_connection_study(results: Results) -> ConnectionStudy | None:
+    """All ways in which each candidate could connect, and the joint choice at least cost; None unless asked for."""
+    entry = results.study.file.connection
+    if not entry.joint:
+        return None
+    hosting: Hosting = results.get("hosting")
+    return study_connections(
+        results.get("sites").candidates,
+        results.get("network"),
+        hosting.hosting,
+        records.cases(results.study.file),
+        connection_terrain(results) if entry.routes else None,
+        known_bays=[KnownBays(b.station, b.vn_kv, b.bays_free, b.source) for b in entry.bays],
+        grouping=entry.collectors,
+    )
+
+
+def connection_terrain(results: Results) -> RouteTerrain | None:
+    """Cost raster of tie lines over the region and the places of its stations; None where no layer enters it."""
+    entry, region, ground = results.study.file.connection, results.get("region"), results.get("ground")
+    terrain = route_terrain(
+        region.frame.bounds,
+        region.frame.crs,
+        ground.vectors,
+        ground.rasters,
+        step_m=entry.step_m,
+        terrain_of=entry.terrain,
+        slope_layer=entry.slope,
+    )
+    return terrain if terrain.used else None
+
+
 def compute_connections(results: Results) -> pd.DataFrame:
-    """Where each candidate connects, at least cost among the feasible stations."""
+    """Where each candidate connects: the joint choice where the study has it, else one candidate after the other."""
+    joint: ConnectionStudy | None = results.get("connection_study")
+    if joint is not None:
+        return joint.connections
     cases = records.cases(results.study.file)
     hosting: Hosting = results.get("hosting")
     return connect_candidates(results.get("sites").candidates, results.get("network"), hosting.hosting, cases)

@@ -35,7 +35,7 @@ PARTS = {
 def run_tables() -> tuple[RunTable, ...]:
     """Tables of a run folder that follow a contract, in the order of the dictionary."""
     from grid import contracts as grid
-    from grid.connections.contracts import CONNECTION_OPTIONS
+    from grid.connections.contracts import BAY_LIMITS, COLLECTORS, CONNECTION_CHOICE, CONNECTION_OPTIONS
     from grid.network_tables import ASSUMPTIONS
     from grid.studies.series import BRANCH_YEAR, SERIES
     from maps.contracts import PROJECTS, TARGETS
@@ -93,6 +93,9 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/branches_n_1.csv", grid.BRANCH_N_1),
             ("loadflow/hosting.csv", grid.HOSTING),
             ("loadflow/connection_options.csv", CONNECTION_OPTIONS),
+            ("loadflow/connection_choice.csv", CONNECTION_CHOICE),
+            ("loadflow/collectors.csv", COLLECTORS),
+            ("loadflow/bays.csv", BAY_LIMITS),
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),
         ),

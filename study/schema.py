@@ -513,6 +513,36 @@ class NetworkEntry(Closed):
     rule_book_options: RuleBookEntry = RuleBookEntry()
 
 
+class BaysEntry(Closed):
+    """Bays that a station can give to new plants, where they are known."""
+
+    station: str
+    """Chinese name or id of the station."""
+    vn_kv: Annotated[float, Field(gt=0)]
+    bays_free: Annotated[int, Field(ge=0)]
+    source: str = ""
+
+
+class ConnectionEntry(Closed):
+    """How candidates connect: one after the other, or jointly with routes, bays and collector stations."""
+
+    joint: bool = False
+    """All candidates are decided together; false: the larger ones choose first, on straight lines x detour factor,
+    and what follows here counts for nothing."""
+    routes: bool = True
+    """Tie lines follow routes on a cost raster of the study's layers; false: straight lines x detour factor."""
+    step_m: Annotated[float, Field(ge=50, le=2000)] | None = None
+    """Edge of the cost raster's cells; leave out for one that keeps it below 200 000 cells."""
+    terrain: dict[str, str] = {}
+    """Class (row of grid/standards/route_terrain.csv) by layer, where the class does not name the layer; an empty
+    class leaves the layer out."""
+    slope: str = "slope"
+    """Raster layer of slopes in degrees; ground without it counts as flat."""
+    collectors: bool = True
+    """Small sites may share a collector station."""
+    bays: tuple[BaysEntry, ...] = ()
+
+
 class CaseEntry(Closed):
     id: Identifier
     label_zh: str
@@ -683,6 +713,7 @@ class StudyFile(Closed):
     pv: PvEntry = PvEntry()
     demand: DemandEntry | None = None
     network: NetworkEntry
+    connection: ConnectionEntry = ConnectionEntry()
     cases: tuple[CaseEntry, ...]
     targets: tuple[TargetEntry, ...] = ()
     plan: PlanEntry | None = None

@@ -334,6 +334,12 @@ def compute_hosting(results: Results) -> object:
     return connect.compute_hosting(results)
 
 
+def compute_connection_study(results: Results) -> object:
+    from study import connect
+
+    return connect.compute_connection_study(results)
+
+
 def compute_connections(results: Results) -> pd.DataFrame:
     from study import connect
 
@@ -513,8 +519,11 @@ STAGES: tuple[Stage, ...] = (
           _no_sources, _by_own_standards(compute_load_flow)),
     Stage("hosting", "承载力", "hosting capacity", ("network",), _GRID, _cases_config,
           _no_sources, _by_own_standards(compute_hosting)),
-    Stage("connections", "接入方案", "connections", ("sites", "network", "hosting"), _GRID, _cases_config,
-          _no_sources, _by_own_standards(compute_connections)),
+    Stage("connection_study", "接入方案比选", "connection study", ("region", "ground", "sites", "network", "hosting"),
+          _GRID, lambda s: [_cases_config(s), _slice("connection")(s)], _no_sources,
+          _by_own_standards(compute_connection_study)),
+    Stage("connections", "接入方案", "connections", ("sites", "network", "hosting", "connection_study"), _GRID,
+          _cases_config, _no_sources, _by_own_standards(compute_connections)),
     Stage("costs", "成本与减排", "cost and CO2", ("region_facts", "sites", "yields"), _SITING, _slice("cost"),
           _no_sources, compute_costs),
     Stage("parks", "园区源网荷储匹配", "parks", ("sites", "yields", "costs"), _SITING, _slice("parks", "cost"),

@@ -9,8 +9,8 @@
           sum share mw x <= HC + t                         of each bus in each case (N-1 hosting capacity)
 
 x, y binary (blocks of roofs may be split and take the point of their largest part); HiGHS. Candidates look at their
-cheapest options only (:data:`TRIED`), and the search at those that the relaxed problem uses or that are cheapest
-(:data:`KEPT`). ``best_bound_cny`` is the relaxed problem's cost: no choice among the options that enter is cheaper.
+cheapest options only (:data:`TRIED`). ``best_bound_cny`` is the relaxed problem's cost: no choice among the options
+that enter is cheaper. How the choice is found: :mod:`grid.connections.search`.
 """
 
 from __future__ import annotations
@@ -20,38 +20,34 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import LinearConstraint
 
 from grid.connection import EXISTING_FEEDER, case_share
+from grid.connections.search import Floats, JointModel, relaxed, search
 from grid.contracts import Case
 
 TRIED = 12
 """A candidate's own connections that enter, cheapest first."""
 LEFT_OUT_MCNY = 1000.0
 """Cost of a candidate that finds no place: dearer than any connection."""
-RELATIVE_GAP = 0.02
-MOST_NODES = 200
-MOST_SECONDS = 120.0
-"""A last resort: the search ends by gap or nodes, which gives the same answer on any machine."""
-KEPT = 6
-"""Options of a candidate that the search looks at beside those of the relaxed problem, cheapest first."""
-LEAST_USE = 1e-4
 MCNY = 1e6
-
-Floats = npt.NDArray[np.float64]
+KM_PER_DEGREE = 111.195
 
 
 @dataclass(frozen=True)
 class Choice:
-    """``option_ids`` of the candidates that connect, ``variant_ids`` of the collectors that are built; MCNY x 1e6."""
+    """``option_ids`` of the candidates that connect, ``variant_ids`` of the collectors that are built.
+
+    The objective holds :data:`LEFT_OUT_MCNY` for each of the ``left_out`` candidates that find no bay.
+    """
 
     option_ids: tuple[str, ...]
     variant_ids: tuple[str, ...]
     objective_cny: float
     best_bound_cny: float
+    left_out: int = 0
 
 
 @dataclass
@@ -90,7 +86,7 @@ def choose(
     options, collectors, bays
         Tables CONNECTION_OPTIONS (infeasible rows do not enter), COLLECTORS, BAY_LIMITS.
     candidates
-        Columns ``candidate_id``, ``technology``, ``grid_capacity_mw``.
+        Columns ``candidate_id``, ``technology``, ``grid_capacity_mw``, ``lon``, ``lat``.
     hosting, cases
         Table HOSTING and its cases; a bus without rows takes nothing without new transformers.
     transformer_cny_per_mw
@@ -126,39 +122,61 @@ def choose(
     # a block of roofs is many small connections: it takes the point that has its largest part
     block = (tried["line_type"] == EXISTING_FEEDER).to_numpy()
     whole = np.concatenate([np.where(block, 0.0, 1.0), np.ones(n_y), np.zeros(n_u + n_t)])
-    constraint = rows.constraint(width)
-    relaxed = milp(cost, constraints=constraint, bounds=Bounds(np.zeros(width), high))
-    if relaxed.x is None:
-        raise RuntimeError(f"joint choice of connections: {relaxed.message}")
-    high[: n_x + n_y] *= _promising(tried, collectors, relaxed.x)
-    found = milp(
-        cost, constraints=constraint, bounds=Bounds(np.zeros(width), high), integrality=whole,
-        options={"mip_rel_gap": RELATIVE_GAP, "node_limit": MOST_NODES, "time_limit": MOST_SECONDS},
-    )  # fmt: skip
-    if found.x is None:
-        raise RuntimeError(f"joint choice of connections: {found.message}")
-    taken = np.array(_largest_parts(tried, found.x[:n_x], found.x[u0:t0], ids), dtype=np.int64)
-    built = np.flatnonzero(found.x[y0:u0] > 0.5)
+    model = _joint_model(tried, collectors, candidates, ids, cost, rows.constraint(width), high, whole)
+    start, bound = relaxed(model)
+    x = search(model, start)
+    taken = np.array(_largest_parts(tried, x[:n_x], x[u0:t0], ids), dtype=np.int64)
+    built = np.flatnonzero(x[y0:u0] > 0.5)
     used = set(tried["collector_id"].iloc[taken])
     variants = collectors.iloc[built]
     return Choice(
         tuple(tried["option_id"].iloc[taken]),
         tuple(variants.loc[variants["collector_id"].isin(used), "variant_id"]),
-        float(found.fun) * MCNY,
-        float(relaxed.fun) * MCNY,
+        float(cost @ x) * MCNY,
+        bound * MCNY,
+        len(ids) - len(taken),
     )
 
 
-def _promising(tried: pd.DataFrame, collectors: pd.DataFrame, x: Floats) -> Floats:
-    """1 for the columns of options and variants that the search looks at: collectors that the relaxed problem uses,
-    options that it uses or that are among the cheapest of their candidate; 0 for the others."""
-    n_x, n_y = len(tried), len(collectors)
-    used = set(collectors["collector_id"][x[n_x : n_x + n_y] > LEAST_USE])
-    alone = tried[["line_cny", "bay_cny", "rank_cny", "transformer_cny"]].sum(axis=1)
-    cheapest = alone.groupby(tried["candidate_id"]).rank(method="first") <= KEPT
-    grouped = tried["collector_id"] != ""
-    keep = ((x[:n_x] > LEAST_USE) | cheapest.to_numpy()) & (~grouped | tried["collector_id"].isin(used)).to_numpy()
-    return np.concatenate([keep, collectors["collector_id"].isin(used).to_numpy()]).astype(float)
+def _joint_model(
+    tried: pd.DataFrame,
+    collectors: pd.DataFrame,
+    candidates: pd.DataFrame,
+    ids: Sequence[str],
+    cost: Floats,
+    constraint: LinearConstraint,
+    high: Floats,
+    whole: Floats,
+) -> JointModel:
+    """The problem with what the search knows of its columns: whose they are and where."""
+    number = {one: k for k, one in enumerate(ids)}
+    owner = np.array([number[one] for one in tried["candidate_id"]], dtype=np.int64)
+    names = {name: k for k, name in enumerate(dict.fromkeys(collectors["collector_id"]))}
+    grouped = (tried["collector_id"] != "").to_numpy(bool)
+    own = _alone(tried).where(~grouped, np.inf)
+    roof = np.zeros(len(ids), dtype=bool)
+    roof[owner[(tried["line_type"] == EXISTING_FEEDER).to_numpy()]] = True
+    places = candidates.set_index("candidate_id").loc[list(ids)]
+    return JointModel(
+        cost, constraint, high, whole, owner,
+        own.groupby(tried["candidate_id"]).rank(method="first").to_numpy(float),
+        grouped,
+        np.array([names.get(name, -1) for name in tried["collector_id"]], dtype=np.int64),
+        np.array([names[name] for name in collectors["collector_id"]], dtype=np.int64),
+        _km(places), _km(collectors, float(places["lat"].mean())), roof,
+    )  # fmt: skip
+
+
+def _km(places: pd.DataFrame, latitude: float | None = None) -> Floats:
+    """East and north, near enough to say who is a neighbour."""
+    at = float(places["lat"].mean()) if latitude is None else latitude
+    lon, lat = places["lon"].to_numpy(float), places["lat"].to_numpy(float)
+    return KM_PER_DEGREE * np.column_stack([lon * np.cos(np.deg2rad(at)), lat])
+
+
+def _alone(options: pd.DataFrame) -> pd.Series:
+    """Cost of each option as if nobody else connected."""
+    return options[["line_cny", "bay_cny", "rank_cny", "transformer_cny"]].sum(axis=1)
 
 
 def _largest_parts(tried: pd.DataFrame, x: Floats, left_out: Floats, ids: Sequence[str]) -> list[int]:
@@ -174,8 +192,7 @@ def _largest_parts(tried: pd.DataFrame, x: Floats, left_out: Floats, ids: Sequen
 def shortlist(options: pd.DataFrame) -> pd.DataFrame:
     """Feasible options that enter: each candidate's cheapest own connections, and all its collectors."""
     feasible = options[options["feasible"]]
-    alone = feasible["line_cny"] + feasible["bay_cny"] + feasible["rank_cny"] + feasible["transformer_cny"]
-    own = feasible.assign(alone=alone)[feasible["collector_id"] == ""]
+    own = feasible.assign(alone=_alone(feasible))[feasible["collector_id"] == ""]
     best = own.sort_values(["alone", "option_id"]).groupby("candidate_id").head(TRIED)
     grouped = feasible[feasible["collector_id"] != ""]
     return feasible.loc[sorted([*best.index, *grouped.index])].reset_index(drop=True)

@@ -83,6 +83,20 @@ BAY_LIMITS = Table(
     },
 )
 
+CONNECTION_CHOICE = Table(
+    "connection_choice",
+    "The joint choice in one row: what it costs, and the bound below which no choice of the options that enter lies.",
+    {
+        "objective_cny": column(float, "CNY", "cost that the choice minimises, those left out at a dear price", ge=0),
+        "best_bound_cny": column(float, "CNY", "cost of the relaxed problem", ge=0),
+        "gap_percent": column(float, "%", "objective over bound, less 100 %", ge=-1e-3),
+        "left_out": column(int, "", "candidates with feasible points that find no bay in the choice", ge=0),
+        "connected": column(int, "", "candidates with a connection", ge=0),
+        "connection_cost_cny": column(float, "CNY", "tie lines, bays and parts of collectors of all connections", ge=0),
+        "collectors": column(int, "", "collector stations built", ge=0),
+    },
+)
+
 TIE_LINES = Table(
     "tie_lines",
     "Routes of tie lines as a map layer: of the chosen options and of the trunks of collectors in use.",
@@ -124,3 +138,18 @@ class ConnectionStudy:
     best_bound_cny: float
     fallback_zh: str = ""
     fallback_en: str = ""
+    left_out: int = 0
+
+    def summary(self) -> pd.DataFrame:
+        """Table :data:`CONNECTION_CHOICE`."""
+        bound = self.best_bound_cny
+        row = {
+            "objective_cny": self.objective_cny,
+            "best_bound_cny": bound,
+            "gap_percent": 100.0 * (self.objective_cny / bound - 1) if bound > 0 else 0.0,
+            "left_out": self.left_out,
+            "connected": int((self.connections["bus_id"] != "").sum()),
+            "connection_cost_cny": float(self.connections["connection_cost_cny"].sum()),
+            "collectors": int(self.collectors["chosen"].sum()),
+        }
+        return CONNECTION_CHOICE.validate(pd.DataFrame([row]))

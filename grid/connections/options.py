@@ -44,6 +44,7 @@ class Rules:
     collector: dict[str, float] = field(default_factory=lambda: _figures("collector_rules"))
 
     _lines: dict[tuple[float, float], TieLine] = field(default_factory=dict)
+    _units: dict[tuple[str, float, str | None], float] = field(default_factory=dict)
 
     def line(self, vn_kv: float, capacity_mw: float) -> TieLine:
         """Tie line of a level and capacity, worked out once."""
@@ -53,15 +54,21 @@ class Rules:
         return self._lines[key]
 
     def bay_cny(self, vn_kv: float) -> float:
-        return unit_cost_cny(self.costs, "bay", vn_kv)
+        return self._unit_cny("bay", vn_kv)
 
     def step_up_cny(self, vn_kv: float, s_mva: float) -> float:
         """Step-up station of a plant at a level; 0 below 35 kV, where the units' own transformers do it."""
-        fixed = unit_cost_cny(self.costs, "step_up", vn_kv, "fixed")
-        return fixed + s_mva * unit_cost_cny(self.costs, "step_up", vn_kv, "transformer")
+        fixed = self._unit_cny("step_up", vn_kv, "fixed")
+        return fixed + s_mva * self._unit_cny("step_up", vn_kv, "transformer")
 
     def transformer_cny_per_mw(self, vn_kv: float) -> float:
-        return unit_cost_cny(self.costs, "add_transformer", level_above(vn_kv))
+        return self._unit_cny("add_transformer", level_above(vn_kv))
+
+    def _unit_cny(self, kind: str, vn_kv: float, item: str | None = None) -> float:
+        key = (kind, vn_kv, item)
+        if key not in self._units:
+            self._units[key] = unit_cost_cny(self.costs, *key)
+        return self._units[key]
 
 
 def _figures(name: str) -> dict[str, float]:

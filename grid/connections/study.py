@@ -94,6 +94,7 @@ def study_connections(
         best_bound_cny=choice.best_bound_cny,
         fallback_zh=zh,
         fallback_en=en,
+        left_out=choice.left_out,
     )
 
 

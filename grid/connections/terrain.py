@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import geopandas as gpd
 import numpy as np
@@ -52,7 +53,7 @@ class RouteTerrain:
     def cells(self, lon: Floats, lat: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Rows and columns of places in WGS-84; -1 outside the frame."""
         frame = self.frame
-        x, y = Transformer.from_crs(WGS84, frame.crs, always_xy=True).transform(lon, lat)
+        x, y = _between(WGS84, frame.crs).transform(lon, lat)
         cols = np.floor((np.asarray(x) - frame.left) / frame.resolution_m).astype(np.int64)
         rows = np.floor((frame.top - np.asarray(y)) / frame.resolution_m).astype(np.int64)
         inside = (rows >= 0) & (rows < frame.height) & (cols >= 0) & (cols < frame.width)
@@ -63,8 +64,14 @@ class RouteTerrain:
         frame = self.frame
         x = frame.left + (np.asarray(cols) + 0.5) * frame.resolution_m
         y = frame.top - (np.asarray(rows) + 0.5) * frame.resolution_m
-        lon, lat = Transformer.from_crs(frame.crs, WGS84, always_xy=True).transform(x, y)
+        lon, lat = _between(frame.crs, WGS84).transform(x, y)
         return np.asarray(lon), np.asarray(lat)
+
+
+@lru_cache(maxsize=8)
+def _between(source: str, target: str) -> Transformer:
+    """To build a transformer takes longer than to use it."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def coarse_step_m(bounds: tuple[float, float, float, float], finest_m: float = STEPS_M[0]) -> float:
