@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 import shapely
 from gridstudy_networks import bus, infeed, line, network, station, unit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_connection_rules import CASES, ROOMY, _candidates, _hosting, _network
 
 from grid.connection import great_circle_km
 from grid.connections.bays import KnownBays, bay_limits
-from grid.connections.choice import choose
-from grid.connections.contracts import TIE_LINES
+from grid.connections.choice import LEFT_OUT_MCNY, MCNY, choose
+from grid.connections.contracts import COLLECTORS, TIE_LINES
 from grid.connections.options import Rules, own_options
 from grid.connections.study import study_connections
 from grid.connections.terrain import RouteTerrain
@@ -71,37 +73,61 @@ def test_without_a_bay_there_is_no_connection_and_it_says_so():
     assert crowded.reason_en[crowded.bus_id == ""].str.contains("all bays within reach are taken").all()
 
 
-def brute_force(options, limits, sites, rules):
-    """Least cost over all assignments that respect the bays; headroom is never short here."""
+def brute_force(options, limits):
+    """Least cost over all assignments that respect the bays, anyone left out at its price; headroom is never short."""
     free = limits.set_index(["station_id", "vn_kv"]).bays_free.to_dict()
-    per_site = [list(rows.to_dict("records")) for _, rows in options[options.feasible].groupby("candidate_id")]
-    best = np.inf
+    feasible = options[options.feasible]
+    per_site = [[*rows.to_dict("records"), None] for _, rows in feasible.groupby("candidate_id")]
+    best = np.inf if per_site else 0.0
     for chosen in itertools.product(*per_site):
         used: dict = {}
-        for option in chosen:
+        for option in filter(None, chosen):
             key = (option["station_id"], option["vn_kv"])
             used[key] = used.get(key, 0) + option["bays"]
         if all(count <= free[key] for key, count in used.items()):
-            best = min(best, sum(o["line_cny"] + o["bay_cny"] + o["rank_cny"] for o in chosen))
+            own = sum(o["line_cny"] + o["bay_cny"] + o["rank_cny"] for o in chosen if o)
+            best = min(best, own + chosen.count(None) * LEFT_OUT_MCNY * MCNY)
     return best
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_joint_choice_is_the_best_of_all_assignments(seed):
+def small_problem(seed, n=4, a=2, b=2):
+    """Sites at random places around two stations with few bays: what :func:`choose` takes, and the options."""
     rng = np.random.default_rng(seed)
     rows = [
         (f"s{k}", 116 + 0.3 * rng.random(), 32.8 + 0.3 * rng.random(), "ground", "pv_ground", 20 + 60 * rng.random())
-        for k in range(4)
+        for k in range(n)
     ]
     sites, rules, net, hosting = _candidates(*rows), Rules(), _network(), _hosting(ROOMY)
-    limits = bay_limits(net, bays(2, 2))
+    limits = bay_limits(net, bays(a, b))
     options = own_options(sites, net, hosting, CASES, limits, rules)
     per_mw = dict.fromkeys(net.buses.bus_id, 1000000.0)
-    collectors = study(sites).collectors
-    found = choose(options, collectors, limits, sites, hosting, CASES, per_mw)
-    assert len(found.option_ids) == 4
-    assert found.objective_cny == pytest.approx(brute_force(options, limits, sites, rules), rel=0.0201)
+    return options, (options, COLLECTORS.empty(), limits, sites, hosting, CASES, per_mw)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), a=st.integers(0, 3), b=st.integers(0, 3))
+def test_joint_choice_is_the_best_of_all_assignments(seed, a, b):
+    """Four sites, so many bays at A and B: as cheap as the cheapest assignment, one left out has its price."""
+    options, problem = small_problem(seed, a=a, b=b)
+    found = choose(*problem)
+    sites = options[options.feasible].candidate_id.nunique()
+    assert len(found.option_ids) + found.left_out == sites
+    best = brute_force(options, problem[2])
+    assert found.objective_cny == pytest.approx(best, rel=0.0005, abs=1)
     assert found.best_bound_cny <= found.objective_cny + 1
+    assert choose(*problem) == found
+
+
+def test_neighbourhoods_come_near_the_bound_where_they_do_not_hold_everybody(monkeypatch):
+    """Thirty sites in neighbourhoods of five: bays hold, and the choice lies within 2 % of the bound."""
+    monkeypatch.setattr("grid.connections.search.NEAR", 5)
+    monkeypatch.setattr("grid.connections.search.WIDER", (5, 9))
+    options, problem = small_problem(3, n=30, a=8, b=25)
+    found = choose(*problem)
+    assert found.left_out == 0
+    assert found.best_bound_cny - 1 <= found.objective_cny <= 1.02 * found.best_bound_cny
+    taken = options[options.option_id.isin(found.option_ids)]
+    assert taken[taken.vn_kv == 110].groupby("station_id").bays.sum().le({"A": 8, "B": 25}).all()
 
 
 def test_fewer_bays_never_cost_less():
@@ -238,3 +264,18 @@ def test_nobody_to_connect():
     got = study(_candidates(), grouping=True)
     assert got.connections.empty
     assert got.objective_cny == 0
+
+
+def test_the_study_takes_the_joint_choice_where_it_is_asked_for():
+    """The stage's table of connections is the joint one; the summary holds cost, bound, gap and who is left out."""
+    from types import SimpleNamespace
+
+    from study.connect import compute_connection_study, compute_connections
+
+    joint = study(sites_near_a(30.0, 30.0, 30.0), bays(1, 1))
+    told = joint.summary().iloc[0]
+    assert (told.connected, told.left_out, told.collectors) == (2, 1, 0)
+    assert told.gap_percent >= 0
+    assert compute_connections(SimpleNamespace(get={"connection_study": joint}.get)) is joint.connections
+    file = SimpleNamespace(connection=SimpleNamespace(joint=False))
+    assert compute_connection_study(SimpleNamespace(study=SimpleNamespace(file=file))) is None
