@@ -128,7 +128,7 @@ ADDRESSES: Mapping[str, Address] = {
     "criteria": Address("scores/criteria.csv", ("criterion",)),
     "plan_summary": Address("plan/summary.json#", ()),
     "plan_binding": Address("plan/binding.csv", ("stage", "point", "limit", "element", "outage")),
-    "plan_stages": Address("plan/summary.json#stages", ("year",)),
+    "plan_stages": Address("plan/summary.json#stages", ("stage",)),
     "plan_violations": Address("plan/summary.json#violations", ("stage", "point", "limit", "element", "outage")),
     "plan_greedy": Address("plan/summary.json#greedy", ()),
     "plan_targets": Address("plan/targets.csv", ("target",)),

@@ -6,6 +6,7 @@ yields, connections and load) and ``plan`` (targets, prices, budgets, measures; 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -35,7 +36,7 @@ from layers.contracts import Demand
 from siting.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Progress, Results, no_progress
-from study.schema import PlanEntry, StudyFile
+from study.schema import PlanEntry, QuotaEntry, StudyFile, TargetEntry
 from study.year import mean_case
 
 Floats = npt.NDArray[np.float64]
@@ -56,6 +57,9 @@ CYCLES_PER_A = 365.0
 EXTREME_BRANCHES = 12
 """Branches whose worst hour of the year joins the proof."""
 STAIRCASE_TIME_S = 120.0
+SHARE = " (share)"
+AT_MOST = " (at most)"
+"""Ends of the names of a quota that is a share of the candidates, and of a ceiling."""
 
 
 @dataclass(frozen=True)
@@ -308,7 +312,7 @@ class MeasureBook:
             self.table = (
                 new.reset_index(drop=True) if self.table.empty else pd.concat([self.table, new], ignore_index=True)
             )
-        return tuple(plan_measure(row) for row in found.itertuples())
+        return tuple(plan_measure(row, self.entry.decided_in) for row in found.itertuples())
 
     def build(self, config: frozenset[str], case: Case) -> Network:
         """The network with measures; dynamic ratings as the case's season has them."""
@@ -335,8 +339,11 @@ class MeasureBook:
         return network
 
 
-def plan_measure(row: Any) -> PlanMeasure:
-    """A row of the menu as the plan takes it. Lead times are for the reader: stages are years of operation."""
+def plan_measure(row: Any, decided_in: int | None = None) -> PlanMeasure:
+    """A row of the menu as the plan takes it; it stands no earlier than its lead time after the year of the decision.
+
+    Without that year (None) stages are years of operation and every measure can stand in time.
+    """
     return PlanMeasure(
         str(row.measure_id),
         str(row.kind),
@@ -345,6 +352,7 @@ def plan_measure(row: Any) -> PlanMeasure:
         float(row.annual_cost_cny),
         str(row.exclusive_group),
         tuple(str(row.requires).split()),
+        0 if decided_in is None else decided_in + math.ceil(row.lead_time_years),
     )
 
 
@@ -373,12 +381,10 @@ def plan_targets(file: StudyFile, stages: tuple[Stage, ...], lots: tuple[Lot, ..
         if stage is None:
             continue
         new = max(0.0, target.target_mw - (target.installed_mw or 0.0))
-        found.append(
-            PlanTarget(f"target {k + 1}: {target.quantity_en} {target.year}", target.technology_group, stage, new)
-        )
+        found.append(PlanTarget(target_id(k, target), target.technology_group, stage, new))
     for k, quota in enumerate(file.plan.quotas):
         stage = next((s for s, one in enumerate(stages) if one.year >= quota.year), len(stages) - 1)
-        name = f"quota {k + 1}: {quota.technology_group} {quota.year}"
+        name = quota_id(k, quota)
         one = PlanTarget(name, quota.technology_group, stage, 0.0, quota.districts, False, quota.technologies)
         if quota.least_mw is not None:
             found.append(replace(one, new_mw=quota.least_mw))
@@ -390,10 +396,20 @@ def plan_targets(file: StudyFile, stages: tuple[Stage, ...], lots: tuple[Lot, ..
                 and (not quota.districts or lot.district_code in quota.districts)
                 and quota.technology_group in (lot.group, "renewable")
             )
-            found.append(replace(one, id=f"{name} (share)", new_mw=quota.least_share * of))
+            found.append(replace(one, id=name + SHARE, new_mw=quota.least_share * of))
         if quota.most_mw is not None:
-            found.append(replace(one, id=f"{name} (at most)", new_mw=quota.most_mw, ceiling=True))
+            found.append(replace(one, id=name + AT_MOST, new_mw=quota.most_mw, ceiling=True))
     return tuple(found)
+
+
+def target_id(k: int, target: TargetEntry) -> str:
+    """What the plan calls the study's target number ``k`` (from 0)."""
+    return f"target {k + 1}: {target.quantity_en} {target.year}"
+
+
+def quota_id(k: int, quota: QuotaEntry) -> str:
+    """What the plan calls the plan's quota number ``k`` (from 0), without :data:`SHARE` or :data:`AT_MOST`."""
+    return f"quota {k + 1}: {quota.technology_group} {quota.year}"
 
 
 def storage_terms(entry: PlanEntry) -> StorageTerms:

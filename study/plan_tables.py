@@ -19,8 +19,10 @@ from grid.plan.explain import Binding, binding_rows, measure_use
 from grid.plan.model import counts_for
 from grid.plan.staircase import staircase_table
 from layers.tables import Table, column
+from study.labels import value_labels
 from study.pipeline import Results
-from study.plan import PlanBasis, StudyPlan
+from study.plan import AT_MOST, SHARE, PlanBasis, StudyPlan, quota_id, target_id
+from study.schema import StudyFile
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,6 +74,8 @@ PLAN_TARGETS = Table(
     "Targets and quotas beside the plan.",
     {
         "target": column(str, "", "target or quota", unique=True),
+        "target_zh": column(str, "", "label"),
+        "target_en": column(str, "", "label"),
         "technology_group": column(str, "", "what counts"),
         "stage": column(int, "", "year"),
         "kind": column(str, "", "at least or at most", isin=("at_least", "at_most")),
@@ -95,6 +99,7 @@ PLAN_STORAGE = Table(
 )
 
 _BUILT_MW = 1e-3
+_MISSED_MW = 0.01
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def plan_tables(results: Results) -> PlanTables | None:
         "sites": sites,
         "measures": measures_table(plan),
         "staircase": staircase_table(list(plan.steps)),
-        "targets": targets_table(plan, binding),
+        "targets": targets_table(results, plan, binding),
         "binding": binding_table(answer.problem, binding),
         "storage": storage_table(answer.problem, answer.decision),
         "hours": PLAN_HOURS.empty() if basis.hours is None else basis.hours.table,
@@ -330,18 +335,27 @@ def measures_table(plan: StudyPlan) -> pd.DataFrame:
     return PLAN_MEASURES.validate(pd.DataFrame(rows, columns=list(PLAN_MEASURES.columns)))
 
 
-def targets_table(plan: StudyPlan, binding: list[Binding]) -> pd.DataFrame:
+def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> pd.DataFrame:
     """Targets beside the plan, with what keeps a missed one from more."""
     from grid.plan.explain import why_missed
 
     problem, decision = plan.answer.problem, plan.answer.decision
+    labels = target_labels(results.study.file)
+    states = results.get("land_tables").states
+    carries = results.get("sites").candidates.groupby("technology")["host_type"].unique()
     rows = []
     for t, target in enumerate(problem.targets):
         missing = float(decision.missing_mw[t])
-        zh, en = why_missed(plan.answer, t, binding) if missing > 0.01 else ("", "")
+        zh, en = why_missed(plan.answer, t, binding) if missing > _MISSED_MW else ("", "")
+        if missing > _MISSED_MW and not target.ceiling and uses_all_candidates(problem, decision, t):
+            counting = {lot.technology for k, lot in enumerate(problem.lots) if counts_for(problem, k, target)}
+            hosts = {host for name in counting for host in carries.get(name, ())}
+            land_zh, land_en = land_that_lacks(states[states["host_type"].isin(hosts)])
+            zh, en = zh + land_zh, en + land_en
         rows.append(
             (
                 target.id,
+                *labels.get(target.id, (target.id, target.id)),
                 target.group,
                 problem.stages[target.stage].year,
                 "at_most" if target.ceiling else "at_least",
@@ -355,6 +369,48 @@ def targets_table(plan: StudyPlan, binding: list[Binding]) -> pd.DataFrame:
     if not rows:
         return PLAN_TARGETS.empty()
     return PLAN_TARGETS.validate(pd.DataFrame(rows, columns=list(PLAN_TARGETS.columns)))
+
+
+def target_labels(file: StudyFile) -> dict[str, tuple[str, str]]:
+    """Labels (Chinese, English) of targets and quotas by what the plan calls them."""
+    found = {target_id(k, target): (target.quantity_zh, target.quantity_en) for k, target in enumerate(file.targets)}
+    groups = {label.value: label for label in value_labels("technology_group")}
+    for k, quota in enumerate(file.plan.quotas if file.plan else ()):
+        group = groups[quota.technology_group]
+        of = "".join(f" {name}" for name in (*quota.technologies, *quota.districts))
+        for end, zh, en in (("", "新增下限", "new, at least"), (SHARE, "新增比例下限", "new, least share"),
+                            (AT_MOST, "新增上限", "new, at most")):  # fmt: skip
+            found[quota_id(k, quota) + end] = f"{group.label_zh}{zh}{of}", f"{group.label_en} {en}{of}"
+    return found
+
+
+def uses_all_candidates(problem: PlanProblem, decision: Decision, t: int) -> bool:
+    """Whether every candidate that counts for a target is built in full by its stage: then land keeps it from more."""
+    target = problem.targets[t]
+    if target.group == "storage":
+        return False
+    whole = sum(
+        lot.capacity_mw * lot.installed_per_mw for k, lot in enumerate(problem.lots) if counts_for(problem, k, target)
+    )
+    return planned_mw(problem, decision, t) >= (1 - 1e-4) * whole
+
+
+def land_that_lacks(states: pd.DataFrame) -> tuple[str, str]:
+    """What to add (Chinese, English) where all candidates are used: eligible land and land that no source maps.
+
+    ``states``: areas of the host types that count. Unknown land differs by host type; the least is unknown to all.
+    Empty without host types.
+    """
+    if not len(states):
+        return "", ""
+    host, eligible = float(states["host_km2"].sum()), float(states["owned_km2"].sum())
+    unknown, region = float(states["unknown_km2"].min()), float(states["region_km2"].max())
+    zh = f"；可承载的已测绘土地{host:,.0f} km²，其中可用{eligible:,.0f} km²"
+    en = f"; of {host:,.0f} km2 mapped as land for it {eligible:,.0f} km2 are eligible"
+    if unknown > 0.01 * region:
+        zh += f"；区域{region:,.0f} km²中{unknown:,.0f} km²没有资料，不计入"
+        en += f"; {unknown:,.0f} of the region's {region:,.0f} km2 are mapped by no source and do not count"
+    return zh, en
 
 
 def planned_mw(problem: PlanProblem, decision: Decision, t: int) -> float:
@@ -396,7 +452,10 @@ def storage_table(problem: PlanProblem, decision: Decision) -> pd.DataFrame:
 
 
 def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: list[Binding]) -> dict[str, object]:
-    """What ``plan/summary.json`` holds; times are seconds of the run that made the plan."""
+    """What ``plan/summary.json`` holds. No times: the same study gives the same bytes; the manifest has the seconds.
+
+    ``lp_bound_cny`` speaks of money, so it is null where a target is missed: its programme prices what is missing.
+    """
     answer, problem, decision = plan.answer, plan.answer.problem, plan.answer.decision
     hours = np.array([point.weight_h for point in problem.points])
     energy = np.array([problem.lots[k].energy_mwh_per_mw for k, _ in problem.offers])
@@ -432,15 +491,16 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
                 "ac_violations": sum(v.stage == s for v in answer.violations),
             }
         )
+    missed = float(decision.missing_mw.sum()) > _MISSED_MW
+    speaks_of_money = problem.settings.objective == "least_cost" and not missed
     factor = float(results.get("costs").co2["co2_kg_per_kwh"].iloc[0]) if len(results.get("costs").co2) else 0.0
     return {
         "objective": problem.settings.objective,
         "objective_cny": answer.objective_cny,
         "best_bound_cny": _number(answer.best_bound_cny),
-        "lp_bound_cny": _number(answer.lp_bound) if problem.settings.objective == "least_cost" else None,
+        "lp_bound_cny": _number(answer.lp_bound) if speaks_of_money else None,
         "value": answer.value,
         "gap_percent": answer.gap_percent,
-        "seconds": round(answer.seconds, 1),
         "greedy": {
             "objective_cny": plan.greedy.cost_cny,
             "shortfall_mw": plan.greedy.missing_mw,

@@ -592,6 +592,8 @@ class PlanEntry(Closed):
     """Years; empty: those of the targets, or 2025 and 2030."""
     load_factors: tuple[Annotated[float, Field(gt=0, le=3)], ...] = ()
     """Load of each stage by the load of the study; empty: the same."""
+    decided_in: int | None = None
+    """Year of the decision: a measure stands no earlier than its lead time after it. Empty: all stand in time."""
     objective: Literal["least_cost", "most_energy", "most_mw", "least_cny_per_mw"] = "least_cost"
     budget_cny_per_a: Annotated[float, Field(gt=0)] | None = None
     """Bound of all yearly cost."""

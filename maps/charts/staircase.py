@@ -32,9 +32,9 @@ def _thinned(values: Floats, most: int = 2000) -> Floats:
 
 
 def plan_staircase(run: RunTables, language: str) -> Figure | None:
-    """Deliverable GW of the plan against what is spent on measures; None where the run has no plan."""
+    """Deliverable GW of the plan against what is spent on measures; None without a plan or without a second step."""
     table = run.plan_staircase
-    if table is None or not len(table):
+    if table is None or len(table) < 2:
         return None
     gigawatts, spent = table.numbers("deliverable_gw"), table.numbers("grid_cost_cny") / 1e8
     named = palette().named

@@ -15,6 +15,7 @@ TOP_SITES = 10
 _TOP_LIMITS = 5
 _TOP_MEASURES = 5
 _TOP_TARGETS = 6
+_TOP_MISSED = 4
 _TOP_GROUPS = 8
 
 
@@ -51,7 +52,7 @@ def _first(write: Writer, title: str) -> str:
         + _block(write, "brief.districts", "brief_district", run.by_district, _TOP_GROUPS)
     )
     targets = _block(write, "brief.targets", "brief_targets", run.targets, _TOP_TARGETS, "brief.no_targets")
-    targets += _block(write, "brief.plan_targets", "plan_targets", run.plan_targets, _TOP_TARGETS)
+    targets += _block(write, "brief.plan_targets", "brief_plan_targets", run.plan_targets, _TOP_TARGETS)
     return (
         f"<h1>{safe(title)}</h1>{subtitle}{_tiles(write)}"
         f'<div class="columns"><div class="picture">{write.chart("sketch_map")}</div><div>{groups}</div></div>{targets}'
@@ -192,14 +193,13 @@ def decisions(write: Writer) -> list[str]:
 
 
 def _decisions_of_the_plan(write: Writer) -> list[str]:
-    """Targets that the plan misses, with its reason, and its first measure."""
+    """Targets that the plan misses, with the reason (which says by how much), and its first measure."""
     run, lines = write.run, []
     if run.plan_targets is not None:
-        for row in np.flatnonzero(run.plan_targets.numbers("missing_mw") > 0.5)[:2].tolist():
-            cell = {name: safe(run.plan_targets.cell(row, name)) for name in ("target", "stage")}
+        for row in np.flatnonzero(run.plan_targets.numbers("missing_mw") > 0.5)[:_TOP_MISSED].tolist():
             lines.append(write.fill(
-                "decide.plan_target", target=cell["target"], year=cell["stage"],
-                gap=figure_html(run.plan_targets, row, "missing_mw"),
+                "decide.plan_target", target=safe(run.plan_targets.cell(row, f"target_{write.language}")),
+                year=safe(run.plan_targets.cell(row, "stage")),
                 why=safe(run.plan_targets.cell(row, f"why_{write.language}") or "–"),
             ))  # fmt: skip
     if run.plan_measures is not None and len(run.plan_measures):

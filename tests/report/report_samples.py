@@ -47,12 +47,12 @@ def _plan_summary() -> str:
     import json
 
     stage = {
-        "year": 2030, "installed_mw": 270.0, "grid_capacity_mw": 250.5, "energy_mwh": 297000.0, "curtailed_mwh": 120.0,
+        "stage": 2030, "installed_mw": 270.0, "grid_capacity_mw": 250.5, "energy_mwh": 297000.0, "curtailed_mwh": 120.0,
         "storage_mw": 10.0, "storage_mwh": 20.0, "grid_investment_cny": 9e6, "ac_violations": 0,
     }  # fmt: skip
     totals = {
         "objective": "least_cost", "objective_cny": 9.5e7, "best_bound_cny": 9.48e7, "gap_percent": 0.21,
-        "ac_violations": 0, "ac_states_checked": 120, "seconds": 12.3, "sites_built": 3,
+        "ac_violations": 0, "ac_states_checked": 120, "sites_built": 3,
     }  # fmt: skip
     broken = {"stage": 2030, "point": "noon", "limit": "line_loading", "element": "L110#1", "outage": "",
               "value": 101.5, "allowed": 100.0}  # fmt: skip
@@ -169,7 +169,8 @@ def _plan(name: str) -> dict[str, pd.DataFrame]:
     )  # fmt: skip
     targets = pd.DataFrame(
         {
-            "target": [name], "technology_group": ["pv"], "stage": [2030], "kind": ["at_least"], "new_mw": [300.0],
+            "target": ["target 1"], "target_zh": [name], "target_en": [name], "technology_group": ["pv"],
+            "stage": [2030], "kind": ["at_least"], "new_mw": [300.0],
             "planned_mw": [270.0], "missing_mw": [30.0], "why_zh": [name], "why_en": [name],
         }
     )  # fmt: skip
