@@ -453,5 +453,12 @@ SUBSTATIONS = Table(
     optional={
         **GRADE_COLUMNS,
         "grade_after": column(str, "", "grade with the accepted candidates as registered projects", isin=(*GRADES, "")),
+        "flexible_5_percent_mw": column(
+            float,
+            "MW",
+            "over the year in N-1, today's network: a plant that curtails 5 % of its energy",
+            nullable=True,
+            ge=0,
+        ),
     },
 )

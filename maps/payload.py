@@ -328,6 +328,7 @@ def _station(buses: pd.DataFrame, districts: dict[str, list[str]], style: MapSty
                 "mva": number(bus.transformer_mva, 1),
                 "n_0": number(bus.n_0_mw, 1),
                 "n_1": number(bus.n_1_mw, 1),
+                "flexible": number(getattr(bus, "flexible_5_percent_mw", None), 1),
                 "accepted": number(bus.accepted_mw, 1),
                 "remaining": number(bus.remaining_n_1_mw, 1),
                 "limit": bus.limit,

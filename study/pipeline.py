@@ -30,6 +30,7 @@ STUDY_CODE = (
     "study/network.py",
     "study/connect.py",
     "study/year.py",
+    "study/curtailment.py",
     "study/hosting_grades.py",
     "study/plan.py",
     "study/pipeline.py",

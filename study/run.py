@@ -21,6 +21,7 @@ from study import records
 from study.cache import Cache, code_digest, digest, library_versions
 from study.check import check_study, refuse_errors, used_sources
 from study.costs import ProjectCosts, project_costs
+from study.curtailment import curtailment_tables, flexible_substations
 from study.exports import Evidence
 from study.hosting_grades import grade_tables, graded_substations
 from study.manifest import (
@@ -218,6 +219,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         costs.lcoe,
     )
     graded = graded_substations(judged.substations, results.get("grades"))
+    graded = flexible_substations(graded, results.get("curtailment"))
     substations = graded.merge(network.stations[["station_id", "lon", "lat"]], on="station_id", how="left")
     hosts = pd.DataFrame(
         [(h.host_type, h.label_zh, h.label_en, h.colour) for h in host_types],
@@ -315,7 +317,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     frame_crs = results.get("region_facts").crs
     backing = evidence(results, costs)
     grades = results.get("grades")
-    substations = graded_substations(judged.substations, grades)
+    flexible = results.get("curtailment")
+    substations = flexible_substations(graded_substations(judged.substations, grades), flexible)
     turbines = results.get("sites").turbines
     joined = connection_study(results)
     routes = None if joined is None else joined.tie_lines
@@ -354,7 +357,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "scores/weight_changes": stability.changes,
         "scores/sensitivity": stability.sensitivity,
     }
-    tables |= {**story_tables(study, results), **grade_tables(grades)}
+    tables |= {**story_tables(study, results), **grade_tables(grades), **curtailment_tables(flexible)}
     year = results.get("year").result
     if year is not None:
         tables |= {"loadflow/year_hours": year.hours, "loadflow/year_branches": year.branches}

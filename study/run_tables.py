@@ -45,7 +45,7 @@ def run_tables() -> tuple[RunTable, ...]:
     from siting.parks import PARK_HOURS, PARKS
     from siting.roofs import ROOF_SUMS
     from siting.site_rules import SITE_RULES
-    from study import network_layers, story_tables
+    from study import curtailment, network_layers, story_tables
 
     files: dict[str, tuple[tuple[str, Table], ...]] = {
         "lists": (
@@ -96,6 +96,9 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/connection_choice.csv", CONNECTION_CHOICE),
             ("loadflow/collectors.csv", COLLECTORS),
             ("loadflow/bays.csv", BAY_LIMITS),
+            ("loadflow/curtailment.csv", curtailment.CURTAILMENT),
+            ("loadflow/curtailment_checks.csv", curtailment.CURTAILMENT_CHECKS),
+            ("loadflow/hosting_heat_map.csv", curtailment.STATION_HEAT_MAP),
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),
         ),

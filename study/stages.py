@@ -376,6 +376,12 @@ def compute_plan(results: Results) -> object:
     return plan.compute_plan(results)
 
 
+def compute_curtailment(results: Results) -> object:
+    from study import curtailment
+
+    return curtailment.compute_curtailment(results)
+
+
 def compute_year(results: Results) -> object:
     from study.year import compute_year as year_of
 
@@ -548,6 +554,9 @@ STAGES: tuple[Stage, ...] = (
           _by_own_standards(compute_grades)),
     Stage("year", "全年潮流", "year of hours", ("network", "demand", "sites", "yields", "connections", "verdicts"),
           (*_GRID, "siting"), _cases_config, _no_sources, _by_own_standards(compute_year)),
+    Stage("curtailment", "弃电与承载力", "capacity by curtailment",
+          ("network", "demand", "sites", "yields", "connections"), (*_GRID, "siting"), _cases_config, _no_sources,
+          _by_own_standards(compute_curtailment)),
     Stage("plan_basis", "规划基础", "basis of the plan",
           ("sites", "yields", "network", "demand", "connections", "costs"), (*_GRID, "siting"), _plan_basis_config,
           _no_sources, _by_own_standards(compute_plan_basis)),

@@ -7,6 +7,7 @@ lines have the rating of the season: summer from June to September, winter from 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ from layers.contracts import Demand, Finding
 from siting.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Results
+
+if TYPE_CHECKING:
+    from grid.batch import BatchSolver
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -32,44 +36,73 @@ class Year:
     """Energy of the accepted plants before any curtailment."""
 
 
-def compute_year(results: Results) -> Year:
-    """Load flow of every hour of the demand's year with all accepted plants connected."""
+@dataclass(frozen=True)
+class YearState:
+    """The state around which the hours lie, and what every hour adds to it; the new plants are left out."""
+
+    solver: BatchSolver
+    store: HourlyStore
+    labels: tuple[str, ...]
+    when: pd.DatetimeIndex
+    """Start of each hour."""
+    line_factor: Floats
+    added: Complexes
+    """Existing wind and sun less the load's change [MVA], shape (buses of the network, hours)."""
+
+    def change(self, first: int, last: int) -> Complexes:
+        """Added injection of the hours from ``first`` to before ``last`` [MVA], shape (rows of the solver, hours)."""
+        rows = np.zeros((self.solver.arrays.n_bus, last - first), complex)
+        rows[: len(self.added)] = self.added[:, first:last]
+        return rows
+
+
+def year_state(results: Results) -> YearState:
+    """The year of a study without its new plants.
+
+    Raises
+    ------
+    ValueError
+        If the state around which the hours lie has no solution.
+    """
     from grid.batch import BatchSolver
     from grid.model.planning import from_network
-    from grid.studies.series import run_hours
     from siting.hourly_store import store_of
 
     network: Network = results.get("network")
-    demand: Demand | None = results.get("demand")
     candidates = results.get("sites").candidates
     store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])
     hours = len(store.index) if len(store.variants) else 8760
-    share = _load_share(demand, hours)
+    share = _load_share(results.get("demand"), hours)
     mean = mean_case(records.cases(results.study.file), float(share.mean()))
-    case = from_network(network, mean)
-    try:
-        solver = BatchSolver.of_case(case)
-    except ValueError as error:
-        results.log.add(_no_base(results, str(error)))
-        return Year(None, 0.0)
-    new = new_plants_mw(network, store, results.get("connections"), results.get("verdicts").verdicts, candidates, hours)
+    solver = BatchSolver.of_case(from_network(network, mean))
     existing = _existing_mw(network, mean, store, candidates, hours)
-    load = _load_mva(network)
-
-    def change(first: int, last: int) -> Complexes:
-        part = slice(first, last)
-        added = new[:, part] + existing[:, part] - load[:, None] * (share[part] - mean.load_share)
-        rows = np.zeros((solver.arrays.n_bus, last - first), complex)
-        rows[: len(added)] = added
-        return rows
-
+    added = existing - _load_mva(network)[:, None] * (share - mean.load_share)
     labels = [str(stamp) for stamp in store.index.strftime("%m-%d %H:00")] if len(store.variants) else []
     labels = labels or [f"{h:04d}" for h in range(hours)]
-    result = run_hours(solver, labels, change, "a", results.progress, line_factors(store.index, hours))
+    when = store.index if len(store.index) == hours else pd.date_range("2023-01-01", periods=hours, freq="h")
+    return YearState(solver, store, tuple(labels), when, line_factors(store.index, hours), added)
+
+
+def compute_year(results: Results) -> Year:
+    """Load flow of every hour of the demand's year with all accepted plants connected."""
+    from grid.studies.series import run_hours
+
+    try:
+        state = year_state(results)
+    except ValueError as error:
+        results.log.add(no_base(results, str(error)))
+        return Year(None, 0.0)
+    candidates, verdicts = results.get("sites").candidates, results.get("verdicts").verdicts
+    new = new_plants_mw(
+        results.get("network"), state.store, results.get("connections"), verdicts, candidates, len(state.labels)
+    )
+    state = replace(state, added=state.added + new)
+    result = run_hours(state.solver, state.labels, state.change, "a", results.progress, state.line_factor)
     return Year(result, float(new.sum()))
 
 
-def _no_base(results: Results, why: str) -> Finding:
+def no_base(results: Results, why: str) -> Finding:
+    """What is told where the hours have no state to lie around."""
     shown, remedy = results.study.shown_path, "See loadflow/cases.csv; correct the cases or the network."
     return Finding("warning", "year.base_case", shown, "cases", "mean of the cases", "", f"No year: {why}.", remedy)
 

@@ -133,6 +133,7 @@ function busRows(bus) {
       ["popup.mva", bus.mva ? number(bus.mva, 0, "MVA") : null],
       ["popup.n_0", number(bus.n_0, 1, "MW")],
       ["popup.n_1", number(bus.n_1, 1, "MW")],
+      ["popup.flexible", bus.flexible == null ? null : number(bus.flexible, 1, "MW")],
       ["popup.accepted_here", number(bus.accepted, 1, "MW")],
       ["popup.remaining", node("b", "", number(bus.remaining, 1, "MW"))],
       ["popup.limit", ifSaid(bus.limit, limitName)],
