@@ -16,9 +16,10 @@ from maps.contracts import PROJECTS, TARGETS
 from siting.contracts import SENSITIVITY, STABILITY
 from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 from siting.pack_compare import PACK_CHANGES, PACK_RULES, PACK_STATES
+from siting.parks import PARK_HOURS, PARKS
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 
-PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES)
+PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES, PARKS, PARK_HOURS)
 CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, COST_BY_TECHNOLOGY, CO2_AVOIDED, *PACKS)
 OWN_TABLES = {"assumptions", "sources", "definitions"}
 FOLDER = Path(study.labels.__file__).parent
