@@ -452,7 +452,8 @@ def storage_table(problem: PlanProblem, decision: Decision) -> pd.DataFrame:
 
 
 def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: list[Binding]) -> dict[str, object]:
-    """What ``plan/summary.json`` holds. No times: the same study gives the same bytes; the manifest has the seconds.
+    """What ``plan/summary.json`` holds. ``seconds``, those of the search, is the one figure of a run folder beside the
+    manifest that the machine makes: all others are the same for the same study.
 
     ``lp_bound_cny`` speaks of money, so it is null where a target is missed: its programme prices what is missing.
     """
@@ -501,6 +502,7 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
         "lp_bound_cny": _number(answer.lp_bound) if speaks_of_money else None,
         "value": answer.value,
         "gap_percent": answer.gap_percent,
+        "seconds": round(answer.seconds, 1),
         "greedy": {
             "objective_cny": plan.greedy.cost_cny,
             "shortfall_mw": plan.greedy.missing_mw,
