@@ -1,7 +1,6 @@
 """What a study makes of its plan section: lead times, targets with their labels, what stands already, unmapped land."""
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,13 +8,12 @@ import pandas as pd
 import pytest
 from plan_samples import problem
 
-import study
 from grid.plan.contracts import Decision
 from study.plan import plan_measure, plan_stages, plan_targets
 from study.plan_tables import land_that_lacks, target_labels, uses_all_candidates
-from study.study_file import read_study
+from study.study_file import PROGRAM_ROOT, read_study
 
-BUILTIN = Path(study.__file__).parent / "builtin"
+BUILTIN = PROGRAM_ROOT / "study" / "builtin"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_faults_of_hosts_and_sites_are_told_before_anything_runs(study) -> None:
 
 
 def test_turbines_are_a_layer_of_the_geopackage(tmp_path) -> None:
-    from study import exports
+    from study import exports, geo_files
 
     turbines = pd.DataFrame(
         {
@@ -127,9 +127,9 @@ def test_turbines_are_a_layer_of_the_geopackage(tmp_path) -> None:
             "x_m": [425_000.0], "y_m": [3_700_000.0],
         }
     )  # fmt: skip
-    place = exports._at_their_places(exports._checked(turbines, TURBINES))
+    place = geo_files.at_their_places(exports._checked(turbines, TURBINES))
     path = tmp_path / "p.gpkg"
-    exports._write_layer(place, path, "turbines", "Point", "positions")
+    geo_files._layer(place, path, "turbines", "Point", "positions")
     back = gpd.read_file(path, layer="turbines")
     assert back["turbine_id"].tolist() == ["TT-WP-1-001"]
     assert np.allclose([back.geometry.x[0], back.geometry.y[0]], [116.2, 33.5])

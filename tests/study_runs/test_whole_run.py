@@ -193,7 +193,8 @@ def test_map_export_and_verify_of_a_finished_run(study_path: Path, first: Path, 
     fengguang("run", study_path, "--root", first)
     run = latest(first)
     redrawn = Path(fengguang("map", run).stdout.strip())
-    assert file_digest(redrawn) == file_digest(run / "site_map.html")
+    drawn = redrawn.read_text("utf-8").replace(f"../{run.resolve().name}/projects.xlsx", "projects.xlsx")
+    assert drawn == (run / "site_map.html").read_text("utf-8")  # from its own folder the link to the list is longer
     exported = fengguang("export", run, "--format", "csv,geojson", "--out", tmp_path).stdout.split()
     assert [Path(p).name for p in exported] == ["projects.csv", "projects.geojson"]
     assert file_digest(tmp_path / "projects.csv") == file_digest(run / "projects.csv")

@@ -113,17 +113,19 @@ function idPart(sites, i) {
 }
 
 async function copied(text) {
+  // the old way first: it answers at once, while the clipboard of a page without focus may never answer
+  const field = node("textarea");
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (done) return true;
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const field = node("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    const done = document.execCommand("copy");
-    field.remove();
-    return done;
+    return false;
   }
 }
 
