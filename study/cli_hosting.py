@@ -30,6 +30,13 @@ def hosting(
     certify: Annotated[
         str, typer.Option("--certify", help="Full AC sweep at the answer: all, sites (named, wind, PV) or none.")
     ] = "all",
+    droop: Annotated[
+        float,
+        typer.Option("--droop", min=0.0, help="Q(U): reactive power by active power per pu of voltage from 1 pu."),
+    ] = 0.0,
+    voltage_step: Annotated[
+        float | None, typer.Option("--voltage-step", min=0.001, help="Most that the plant may change a voltage [pu].")
+    ] = None,
     power_factor: Annotated[
         float, typer.Option("--power-factor", min=0.5, max=1.0, help="Of the new plant; below 1 it absorbs.")
     ] = 1.0,
@@ -91,7 +98,11 @@ def hosting(
 
         keeps_limits = format_of(network) in ("psse", "bpa") if reactive_limits is None else reactive_limits
         settings = replace(
-            CapacitySettings.standard(), plant=PlantControl(power_factor), load=load, tolerate_base=tolerate_base
+            CapacitySettings.standard(),
+            plant=PlantControl(power_factor, droop_per_pu=droop),
+            load=load,
+            tolerate_base=tolerate_base,
+            voltage_step_pu=voltage_step,
         )
         asked = HostingAsked(
             network, out, cases, n_1, rule,  # type: ignore[arg-type]
