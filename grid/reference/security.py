@@ -10,7 +10,7 @@ import numpy as np
 from grid.admittance import Floats, GridModel
 from grid.contracts import Case, Network, Status
 from grid.engine import Engine, Solution, find_bridges
-from grid.standards_tables import cached_by_standards, voltage_band
+from grid.limits import post_fault_band
 
 AC_LIMIT_PERCENT = 100.0
 _VOLTAGE_TOLERANCE_PU = 1e-4
@@ -71,21 +71,13 @@ def _breaches(model: GridModel, state: Solution, case: str, outage: str) -> list
         found.append(Breach(case, outage, "loading", model.element_ids[k], float(loading[k])))
     low, high = model.vm_min_pu, model.vm_max_pu
     if outage:
-        bands = np.array([_post_fault_band(vn) for vn in model.vn_kv.tolist()])
+        bands = np.array([post_fault_band(vn) for vn in model.vn_kv.tolist()])
         low, high = np.minimum(low, bands[:, 0]), np.maximum(high, bands[:, 1])
     for k in np.flatnonzero(state.vm_pu < low - _VOLTAGE_TOLERANCE_PU):
         found.append(Breach(case, outage, "low_voltage", model.bus_ids[k], float(state.vm_pu[k])))
     for k in np.flatnonzero(state.vm_pu > high + _VOLTAGE_TOLERANCE_PU):
         found.append(Breach(case, outage, "high_voltage", model.bus_ids[k], float(state.vm_pu[k])))
     return found
-
-
-@cached_by_standards
-def _post_fault_band(vn_kv: float) -> tuple[float, float]:
-    try:
-        return voltage_band(vn_kv, "post_fault")
-    except KeyError:
-        return np.inf, -np.inf
 
 
 def screened_loading(engine: Engine, base: Solution) -> Floats:
