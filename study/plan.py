@@ -1,23 +1,22 @@
-"""The plan of a study: lots and operating points out of the stages before it, the search, and what follows from it.
+"""The plan of a study: the problem, the search, and what follows from it.
 
-Two stages, so that a what-if repeats only what it must: ``plan_basis`` (lots, points, availabilities; follows land,
-yields, connections and load) and ``plan`` (targets, prices, budgets, measures; follows the basis).
+Two stages, so that a what-if repeats only what it must: ``plan_basis`` (:mod:`study.plan_basis`: lots, points,
+availabilities; follows land, yields, connections and load) and ``plan`` (targets, prices, budgets, measures; follows
+the basis).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.connection import case_share
-from grid.contracts import Case, FuelShare, Network
+from grid.contracts import Case, Network
 from grid.plan.contracts import (
-    Access,
     Decision,
     Lot,
     PlanAnswer,
@@ -30,12 +29,20 @@ from grid.plan.contracts import (
     StorageTerms,
 )
 from grid.plan.greedy import GreedyPlan
-from grid.plan.hours import HourError, RepresentativeHours
+from grid.plan.hours import HourError
 from grid.plan.staircase import Step
-from layers.contracts import Demand
-from siting.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Progress, Results, no_progress
+from study.plan_basis import (
+    DISCOUNT_RATE,
+    PlanBasis,
+    hour_case,
+    hourly_store,
+    load_share,
+    lot_profiles,
+    mean_profile,
+    year_loading,
+)
 from study.schema import PlanEntry, QuotaEntry, StudyFile, TargetEntry
 from study.year import mean_case
 
@@ -44,12 +51,6 @@ Floats = npt.NDArray[np.float64]
 DEFAULT_STAGES = (2025, 2030)
 STAGE_YEARS = 5.0
 """Years that the last stage stands for, and every one where there is only one."""
-DISCOUNT_RATE = 0.06
-CONNECTION_LIFE_A = 20.0
-CONNECTION_OM_SHARE = 0.01
-"""Rate, life and O&M of lines and bays: those of the menu's circuits (capacity study of 110 kV networks)."""
-LEAST_PART = 0.1
-"""A large site is built with at least this share of its capacity."""
 STORAGE_MW_PER_BUS = 200.0
 STORAGE_BUSES = 24
 STORAGE_SUSTAIN_H = 4.0
@@ -63,26 +64,6 @@ AT_MOST = " (at most)"
 
 
 @dataclass(frozen=True)
-class Members:
-    """Candidates behind a lot, in the order in which they are built, with their grid capacity [MW]."""
-
-    candidate_ids: tuple[str, ...]
-    capacity_mw: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class PlanBasis:
-    """What every plan of this land, sky and network shares. ``availability``: (lots, points)."""
-
-    lots: tuple[Lot, ...]
-    members: tuple[Members, ...]
-    points: tuple[Point, ...]
-    availability: Floats
-    hours: RepresentativeHours | None
-    stations_of: dict[str, str]
-
-
-@dataclass(frozen=True)
 class StudyPlan:
     """The plan and what stands beside it. ``menu`` is the table :data:`grid.measures.contracts.MEASURES` of all
     measures that were considered; ``extreme_hours`` are the points that the proof added."""
@@ -93,196 +74,6 @@ class StudyPlan:
     menu: pd.DataFrame
     extreme_hours: tuple[str, ...]
     errors: tuple[HourError, ...]
-
-
-# --- the basis --------------------------------------------------------------------------------------------------
-
-
-def compute_plan_basis(results: Results) -> PlanBasis | None:
-    """Lots, points and availabilities; None where the study asks for no plan."""
-    entry = results.study.file.plan
-    if entry is None:
-        return None
-    table = connected_candidates(results)
-    lots, members = make_lots(table, entry.large_site_mw)
-    cases = records.cases(results.study.file)
-    points = [Point(case.id, case, 0.0, False) for case in cases]
-    shares = [[case_share(case, lot.technology) for case in cases] for lot in lots]
-    availability = np.array(shares, dtype=float).reshape(len(lots), len(cases))
-    hours = None
-    if entry.hours and lots:
-        store = _store(results)
-        profiles = lot_profiles(store, members)
-        hours, more = _hours(results, store, profiles, lots, entry.hours)
-        points += more
-        availability = np.hstack([availability, profiles[:, hours.hours]])
-    network: Network = results.get("network")
-    stations = dict(zip(network.buses["bus_id"], network.buses["station_id"], strict=True))
-    return PlanBasis(lots, members, tuple(points), availability, hours, stations)
-
-
-def connected_candidates(results: Results) -> pd.DataFrame:
-    """Candidates with a connection: capacity, yearly cost without and with the connection, energy."""
-    candidates = results.get("sites").candidates.drop(columns="geometry")
-    table = candidates.merge(results.get("connections"), on="candidate_id", how="inner", validate="1:1")
-    costs = results.get("costs")
-    table["energy_mwh"] = table["candidate_id"].map(costs.yields.set_index("candidate_id")["energy_mwh"]).astype(float)
-    own = costs.waterfall[costs.waterfall["cost_item"] != "connection"]
-    table["yearly_cny"] = table["candidate_id"].map(own.groupby("candidate_id")["yearly_cny"].sum()).astype(float)
-    table["connection_cny_per_a"] = table["connection_cost_cny"].fillna(0.0) * connection_rate()
-    usable = (table["bus_id"] != "") & (table["grid_capacity_mw"] > 0) & (table["energy_mwh"] > 0)
-    return pd.DataFrame(table[usable])
-
-
-def connection_rate() -> float:
-    """Yearly cost of a connection by its investment."""
-    from siting.cost import capital_recovery_factor
-
-    return capital_recovery_factor(DISCOUNT_RATE, CONNECTION_LIFE_A) + CONNECTION_OM_SHARE
-
-
-def make_lots(table: pd.DataFrame, large_site_mw: float) -> tuple[tuple[Lot, ...], tuple[Members, ...]]:
-    """Large sites one by one, smaller ones by bus, technology and district; within a lot the cheapest energy first."""
-    table = table.copy()
-    yearly = table["yearly_cny"] + table["connection_cny_per_a"]
-    table["cny_per_mwh"] = yearly / table["energy_mwh"]
-    large = table["grid_capacity_mw"] >= large_site_mw
-    table["lot"] = np.where(
-        large, table["candidate_id"], table["bus_id"] + "|" + table["technology"] + "|" + table["district_code"]
-    )
-    lots, members = [], []
-    for name, rows in table.sort_values(["lot", "cny_per_mwh", "candidate_id"]).groupby("lot", sort=True):
-        alone = len(rows) == 1 and rows["candidate_id"].iloc[0] == name
-        mw = float(rows["grid_capacity_mw"].sum())
-        connection = float(rows["connection_cny_per_a"].sum())
-        technology, bus = str(rows["technology"].iloc[0]), str(rows["bus_id"].iloc[0])
-        access = Access(bus, bus, connection if alone else 0.0, 0.0 if alone else connection / mw)
-        lots.append(
-            Lot(
-                str(name),
-                "wind" if rows["kind"].iloc[0] == "wind" else "pv",
-                technology,
-                str(rows["district_code"].iloc[0]),
-                mw,
-                float(rows["capacity_mw"].sum()) / mw,
-                LEAST_PART * mw if alone else 0.0,
-                float(rows["yearly_cny"].sum()) / mw,
-                float(rows["energy_mwh"].sum()) / mw,
-                (access,),
-            )
-        )
-        members.append(Members(tuple(rows["candidate_id"]), tuple(rows["grid_capacity_mw"].astype(float))))
-    return tuple(lots), tuple(members)
-
-
-def _store(results: Results) -> HourlyStore:
-    from siting.hourly_store import store_of
-
-    capacity = results.get("sites").candidates.set_index("candidate_id")["grid_capacity_mw"]
-    return store_of(results.get("yields"), capacity)
-
-
-def lot_profiles(store: HourlyStore, members: tuple[Members, ...]) -> Floats:
-    """Output of each lot by its grid capacity, shape (lots, hours)."""
-    lot_of = {c: f"{k:06d}" for k, group in enumerate(members) for c in group.candidate_ids}
-    sums = store.sum_by(pd.Series(lot_of))
-    whole = np.array([sum(group.capacity_mw) for group in members])
-    result = np.zeros((len(members), len(store.index)))
-    for name in sums.columns:
-        result[int(name)] = sums[name].to_numpy(float) / whole[int(name)]
-    return np.clip(result, 0.0, 1.0)
-
-
-def _hours(
-    results: Results, store: HourlyStore, profiles: Floats, lots: tuple[Lot, ...], count: int
-) -> tuple[RepresentativeHours, list[Point]]:
-    """Representative hours of the year and their points."""
-    from grid.plan.hours import representative_hours
-
-    network: Network = results.get("network")
-    cases = records.cases(results.study.file)
-    load = load_share(results.get("demand"), len(store.index))
-    capacity = np.array([lot.capacity_mw for lot in lots])
-    wind = np.array([lot.group == "wind" for lot in lots])
-    pv_share, wind_share = _mean_profile(profiles, capacity * ~wind), _mean_profile(profiles, capacity * wind)
-    mean = mean_case(cases, float(load.mean()))
-    loading, branches, peak_mw = year_loading(network, mean, load, pv_share, wind_share, lots, profiles)
-    net = peak_mw * (load - (pv_share * capacity[~wind].sum() + wind_share * capacity[wind].sum()) / capacity.sum())
-    hours = representative_hours(load, pv_share, wind_share, net, loading, branches, count)
-    months = store.index.month
-    points = [
-        Point(
-            f"h{hour:04d}",
-            hour_case(mean, f"h{hour:04d}", load[hour], pv_share[hour], wind_share[hour], int(months[hour])),
-            weight,
-            True,
-        )
-        for hour, weight in zip(hours.hours.tolist(), hours.weights_h.tolist(), strict=True)
-    ]
-    return hours, points
-
-
-def load_share(demand: Demand | None, hours: int) -> Floats:
-    """Load of every hour by the peak; 1 where the study has no hourly demand."""
-    if demand is None or len(demand.p_mw) != hours:
-        return np.ones(hours)
-    return np.asarray(demand.p_mw / demand.p_mw.max(), dtype=np.float64)
-
-
-def _mean_profile(profiles: Floats, weight: Floats) -> Floats:
-    return np.asarray(weight @ profiles / weight.sum() if weight.sum() else np.zeros(profiles.shape[1]))
-
-
-def hour_case(mean: Case, name: str, load: float, pv: float, wind: float, month: int) -> Case:
-    """The network in one hour: its load, existing wind and sun as the new plants' mean, the season of the month."""
-    kept = tuple(s for s in mean.fuel_shares if s.fuel not in ("pv", "wind"))
-    fuels = (*kept, FuelShare("pv", float(pv)), FuelShare("wind", float(wind)))
-    season: Literal["summer", "transition", "winter"] = (
-        "winter" if month in (12, 1, 2) else "summer" if 6 <= month <= 9 else "transition"
-    )
-    return replace(
-        mean, id=name, label_zh=name, label_en=name, load_share=float(load), fuel_shares=fuels, season=season
-    )
-
-
-def year_loading(
-    network: Network,
-    mean: Case,
-    load: Floats,
-    pv: Floats,
-    wind: Floats,
-    lots: tuple[Lot, ...],
-    profiles: Floats,
-    planned_mw: Floats | None = None,
-) -> tuple[Floats, list[str], float]:
-    """DC loading of every branch in every hour [%] with new plants, their ids, the peak load [MW].
-
-    Without ``planned_mw`` (grid capacity by lot) all lots together are scaled to the peak load.
-    """
-    from grid.model.planning import from_network
-    from grid.sensitivity import dc_flows, dc_model, ptdf
-
-    case = from_network(network, mean)
-    model = dc_model(case)
-    factors = ptdf(model)
-    row = {bus: k for k, bus in enumerate(network.buses["bus_id"])}
-    peak = float(network.loads["p_mw"].sum())
-    change = np.zeros((model.arrays.n_bus, len(load)))
-    loads = np.zeros(model.arrays.n_bus)
-    np.add.at(loads, [row[b] for b in network.loads["bus_id"]], network.loads["p_mw"].to_numpy(float))
-    change -= np.outer(loads, load - mean.load_share)
-    for fuel, share in (("pv", pv), ("wind", wind)):
-        plants = network.generators[network.generators["fuel"] == fuel]
-        for bus, mw in zip(plants["bus_id"], plants["p_max_mw"], strict=True):
-            change[row[bus]] += float(mw) * share
-    capacity = np.array([lot.capacity_mw for lot in lots])
-    mw = capacity * min(1.0, peak / capacity.sum()) if planned_mw is None else planned_mw
-    np.add.at(change, [row[lot.accesses[0].bus_id] for lot in lots], mw[:, None] * profiles)
-    flows = dc_flows(model)[:, None] + factors @ change
-    branches = case.branches
-    with np.errstate(divide="ignore", invalid="ignore"):
-        percent = 100 * np.abs(flows) / branches["rating_a_mva"].to_numpy(float)[:, None]
-    return percent, branches["branch_id"].astype(str).tolist(), peak
 
 
 # --- the problem ------------------------------------------------------------------------------------------------
@@ -549,7 +340,7 @@ def compute_year_of_plan(results: Results, basis: PlanBasis, problem: PlanProble
     """The year of the problem's lots; None without representative hours."""
     if basis.hours is None:
         return None
-    store = _store(results)
+    store = hourly_store(results)
     of_lot = {lot.id: members for lot, members in zip(basis.lots, basis.members, strict=True)}
     profiles = lot_profiles(store, tuple(of_lot[lot.id] for lot in problem.lots))
     capacity = np.array([lot.capacity_mw for lot in problem.lots])
@@ -558,8 +349,8 @@ def compute_year_of_plan(results: Results, basis: PlanBasis, problem: PlanProble
     mean = mean_case(records.cases(results.study.file), float(load.mean()))
     return Year(
         load,
-        _mean_profile(profiles, capacity * ~wind),
-        _mean_profile(profiles, capacity * wind),
+        mean_profile(profiles, capacity * ~wind),
+        mean_profile(profiles, capacity * wind),
         profiles,
         store.index.month.to_numpy(np.int64),
         mean,

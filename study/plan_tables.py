@@ -21,7 +21,8 @@ from grid.plan.staircase import staircase_table
 from layers.tables import Table, column
 from study.labels import value_labels
 from study.pipeline import Results
-from study.plan import AT_MOST, SHARE, PlanBasis, StudyPlan, quota_id, target_id
+from study.plan import AT_MOST, SHARE, StudyPlan, quota_id, target_id
+from study.plan_basis import PlanBasis
 from study.schema import StudyFile
 
 Floats = npt.NDArray[np.float64]
@@ -181,7 +182,7 @@ def built_by_candidate(plan: StudyPlan, basis: PlanBasis) -> pd.DataFrame:
 
 def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: list[Binding]) -> pd.DataFrame:
     """The project list of a plan, :data:`PLAN_SITES`."""
-    from study.plan import connected_candidates
+    from study.plan_basis import connected_candidates
 
     problem = plan.answer.problem
     last = len(problem.stages) - 1

@@ -365,9 +365,9 @@ def compute_grades(results: Results) -> object:
 
 
 def compute_plan_basis(results: Results) -> object:
-    from study import plan
+    from study import plan_basis
 
-    return plan.compute_plan_basis(results)
+    return plan_basis.compute_plan_basis(results)
 
 
 def compute_plan(results: Results) -> object:
