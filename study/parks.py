@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -107,18 +106,6 @@ def _grid(entry: ParkEntry) -> GridPoint:
     )
 
 
-def write_parks(parks: ParkResults, folder: Path) -> None:
-    """``parks.csv`` and the hours of each park as ``parks/<id>.parquet``; nothing where there is no park."""
-    from siting.parks import write_park_hours
-    from study.exports import write_table
-
-    if parks.parks.empty:
-        return
-    write_table(parks.parks, folder / "parks.csv")
-    for name, match in zip(parks.parks["park_id"], parks.matches, strict=True):
-        write_park_hours(match.hours, folder / "parks" / f"{name}.parquet")
-
-
 # --- what is wrong ----------------------------------------------------------------------------------------------
 
 
@@ -182,7 +169,7 @@ def _inside(study: Study) -> Callable[[float, float], bool] | None:
 
     region = study.file.region
     if study.file.generated.region is not None:
-        from study.stages import generated_districts
+        from study.ground import generated_districts
 
         shapes = generated_districts(study.file).to_crs("EPSG:4326").geometry
     else:

@@ -18,6 +18,12 @@ from study.study_file import PROGRAM_ROOT, Study
 
 STUDY_CODE = (
     "study/stages.py",
+    "study/stage_inputs.py",
+    "study/ground.py",
+    "study/weather.py",
+    "study/check_sources.py",
+    "study/targets.py",
+    "study/projects.py",
     "study/records.py",
     "study/rules.py",
     "study/land.py",

@@ -306,7 +306,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
     from study.network_layers import network_layers
-    from study.parks import write_parks
+    from study.park_files import write_parks
     from study.plan_tables import plan_tables, write_plan
     from study.sites import roof_table
     from study.story_tables import connection_study, story_tables

@@ -16,7 +16,8 @@ from layers.contracts import Finding, InputError
 from siting.parks import PARK_HOURS, PARKS
 from study.check import check_study
 from study.exports import read_table
-from study.parks import compute_parks, park_assumptions, park_findings, write_parks
+from study.park_files import write_parks
+from study.parks import compute_parks, park_assumptions, park_findings
 from study.pipeline import Results
 from study.run import open_results
 from study.schema import StudyFile
