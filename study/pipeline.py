@@ -39,6 +39,7 @@ STUDY_CODE = (
     "study/curtailment.py",
     "study/hosting_grades.py",
     "study/plan.py",
+    "study/plan_basis.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""
