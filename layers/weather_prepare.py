@@ -89,7 +89,9 @@ def prepare(raw: RawWeather, cell_id: str, origin: Origin, options: Options, rep
     Prepared
         Findings with severity error mean that there are no cells.
     """
-    findings = [*raw.findings, *_notes(raw, report), *_place_findings(raw, report)]
+    findings = [*raw.findings, *_notes(raw, report), *_place_findings(raw, report), *_stamp_findings(raw, report)]
+    if raw.table.index.hasnans:
+        return Prepared((), tuple(dict.fromkeys(findings)))  # hours without a name can be judged no further
     table, more = clean_values(raw, report)
     findings += more + _column_findings(raw, report)
     years, more = ([], []) if _errors(findings) else _years(raw, table, report)
@@ -118,6 +120,15 @@ def _place_findings(raw: RawWeather, report: Report) -> list[Finding]:
     place = f"{raw.latitude}, {raw.longitude}"
     remedy = "Check the header, or latitude and longitude of the study file."
     return [report("error", "position", "position", place, "the place is not in China.", remedy)]
+
+
+def _stamp_findings(raw: RawWeather, report: Report) -> list[Finding]:
+    """Rows without a time: pandas reads a row that is cut off before its hour as such, without a word."""
+    bad = np.asarray(raw.table.index.isna())
+    if not bad.any():
+        return []
+    what = f"{int(bad.sum())} of {len(bad)} rows have no time."
+    return [report("error", "stamp", f"row {int(np.argmax(bad)) + 1}", "", what, "Fetch the file again.")]
 
 
 def _column_findings(raw: RawWeather, report: Report) -> list[Finding]:

@@ -513,9 +513,36 @@ def test_a_link_opens_its_site_and_ids_are_copied(opened: Opened) -> None:
     assert site["candidate_id"] in card.inner_text()
     card.get_by_text("复制编号").click()
     card.get_by_text("已复制").wait_for()
+    focused = page.evaluate("[document.activeElement.innerText, document.body.scrollTop, document.body.scrollHeight]")
+    assert focused == ["复制编号", 0, 800]
     page.evaluate("location.hash = '#site=%E0%A4%A'")
     page.evaluate("location.hash = '#station=s03'")
     page.wait_for_function("() => document.querySelector('.leaflet-popup .card').innerText.includes('龙山变')")
+
+
+def test_a_popup_stands_still_where_it_opens(opened: Opened) -> None:
+    """A popup that glides into view would be missed by the pointer; each corner of the study is tried."""
+    places = opened.page.evaluate(
+        """() => {
+          const { page } = fengguang;
+          const frame = () => Object.values(page.map.getPane('popupPane').lastChild.getBoundingClientRect().toJSON());
+          const before = [...Array(60).keys()].map((i) => { page.showSite(i, null); return frame(); });
+          page.fit();
+          const site = page.siteLayer.planned.circles.at(-1);
+          page.openSite(site, page.siteLayer.latLng(site), null);
+          const at = frame();
+          return new Promise((done) => setTimeout(() => done([before, at, frame()]), 400));
+        }"""
+    )
+    before, at, later = places
+    assert at == later
+    room = box(opened.page, ".folium-map")
+    legend = box(opened.page, "#fg-legend")
+    for x, y, width, height, *_ in [*before, at]:
+        assert legend["x"] + legend["width"] <= x
+        assert x + width <= room["x"] + room["width"]
+        assert room["y"] <= y
+        assert y + height <= room["y"] + room["height"]
 
 
 def rich_input() -> SiteMapInput:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import weather_samples as samples
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from test_weather_formats import CSV, WRITERS
 from weather_samples import sky
@@ -112,6 +112,15 @@ def test_text_in_numbers(tmp_path: Path) -> None:
         ("weather.text_in_numbers", "row 6", "broken"),
         ("weather.text_in_numbers", "row 8", "12,5"),
     ]
+
+
+def test_a_row_that_ends_before_its_hour_has_no_time(tmp_path: Path, files: Files) -> None:
+    head, _, rows = files["power csv"].partition(b"-END HEADER-\n")
+    path = tmp_path / "cut.csv"
+    path.write_bytes(head + b"-END HEADER-\n" + b"\n".join(rows.split(b"\n")[:9]) + b"\n2019,1,1,")
+    (found,) = errors(path, WRITERS["power csv"][2])
+    assert (found.rule, found.item) == ("weather.stamp", "row 9")
+    assert "1 of 9 rows" in found.message
 
 
 def test_two_time_zones(tmp_path: Path) -> None:
@@ -260,6 +269,7 @@ def test_random_bytes_never_break_a_reader(tmp_path: Path, content: bytes, kind:
     cut=st.integers(0, 6000),
     edits=st.lists(st.tuples(st.integers(0, 5999), st.integers(0, 255)), max_size=4),
 )
+@example(name="power csv", cut=834, edits=[])  # the last row ends before its hour
 def test_damaged_files_never_break_a_reader(
     tmp_path: Path, files: Files, name: str, cut: int, edits: list[tuple[int, int]]
 ) -> None:

@@ -112,21 +112,26 @@ function idPart(sites, i) {
     button("ui.copy_link", `${location.href.split("#")[0]}#site=${encodeURIComponent(id)}`), told, node("p", "", line));
 }
 
+/* The old way first: it answers at once. The clipboard of a page without focus may never answer: it has two seconds. */
 async function copied(text) {
-  // the old way first: it answers at once, while the clipboard of a page without focus may never answer
-  const field = node("textarea");
+  if (copiedFromField(text)) return true;
+  if (!navigator.clipboard) return false;
+  const late = new Promise((answer) => { setTimeout(answer, 2000, false); });
+  return Promise.race([navigator.clipboard.writeText(text).then(() => true, () => false), late]);
+}
+
+/* The field lies still under the page: one in its flow would scroll the page when selected. The focus goes back. */
+function copiedFromField(text) {
+  const before = document.activeElement;
+  const field = node("textarea", "aside");
   field.value = text;
   document.body.append(field);
+  field.focus({ preventScroll: true });
   field.select();
   const done = document.execCommand("copy");
   field.remove();
-  if (done) return true;
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
+  before?.focus({ preventScroll: true });
+  return done;
 }
 
 function busRows(bus) {

@@ -55,7 +55,7 @@ class Page {
   open(latlng, content, opener) {
     const { map } = this;
     const popup = L.popup({ maxWidth: 350, minWidth: 320, maxHeight: Math.max(180, Math.min(500, map.getSize().y - 60)),
-      autoPanPaddingTopLeft: [this.besideLegend(), 16], autoPanPaddingBottomRight: [46, 16] })
+      autoPan: false })
       .setLatLng(latlng).setContent(content);
     popup.openOn(map);
     const close = popup.getElement().querySelector(".leaflet-popup-close-button");
@@ -63,11 +63,23 @@ class Page {
     const frame = popup.getElement();
     frame.setAttribute("role", "dialog");
     frame.setAttribute("aria-label", content.querySelector("h3").innerText);
+    this.bringIntoView(frame);
     if (opener) {
       content.focus({ preventScroll: true });
       popup.on("remove", () => opener.focus({ preventScroll: true }));
     }
     return popup;
+  }
+
+  /* A popup as a whole in the free part of the map, at once: a button that still moves is missed by the pointer. */
+  bringIntoView(frame) {
+    const room = this.map.getContainer().getBoundingClientRect();
+    const box = frame.getBoundingClientRect();
+    const beyond = (low, high, from, to) => (low < from ? low - from : Math.max(0, Math.min(high - to, low - from)));
+    this.map.panBy([
+      beyond(box.left, box.right, room.left + this.besideLegend(), room.right - 46),
+      beyond(box.top, box.bottom, room.top + 16, room.bottom - 16),
+    ], { animate: false });
   }
 
   hover(layer, words) {
@@ -137,7 +149,11 @@ class Page {
       if (element.title) element.title = words;
     }
     for (const option of all("option[data-zh]")) option.textContent = language === "zh" ? option.dataset.zh : option.dataset.en;
-    this.map.eachLayer((layer) => { if (layer instanceof L.Popup) layer.update(); });
+    this.map.eachLayer((layer) => {
+      if (!(layer instanceof L.Popup)) return;
+      layer.update();
+      this.bringIntoView(layer.getElement());
+    });
     this.network.placeNames();
   }
 
