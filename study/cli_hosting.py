@@ -73,6 +73,13 @@ def hosting(
     short_circuit: Annotated[
         bool, typer.Option("--short-circuit/--no-short-circuit", help="Breakers also limit the new plant.")
     ] = True,
+    together: Annotated[
+        str,
+        typer.Option("--together", help="Several buses at once: a CSV (bus, wish_mw or share, ...) or 118:60,205:200."),
+    ] = "",
+    question: Annotated[
+        str, typer.Option("--question", help="With --together: max-total, proportional, first-come, max-min, or all.")
+    ] = "all",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     threads: Annotated[int, typer.Option("--threads", min=1, max=64)] = 1,
 ) -> None:
@@ -83,6 +90,9 @@ def hosting(
     _one_of("--rule", rule, ("dlt2041-2025", "dlt2041-2019"))
     _one_of("--certify", certify, ("all", "sites", "none"))
     _one_of("--new-storage", new_storage, ("after", "inside"))
+    _one_of("--question", question, ("all", "max-total", "proportional", "first-come", "max-min"))
+    if together and series:
+        raise typer.BadParameter("several buses at once are not followed over the hours", param_hint="--series")
     from study.cli import _progress, _reported
 
     with _reported(), _progress() as progress:
@@ -112,6 +122,9 @@ def hosting(
             SiteStorage(storage_mw, hours=storage_hours) if series and storage_mw * storage_hours > 0 else None,
             short_circuit,
         )  # fmt: skip
+        if together:
+            _together(asked, together, question, progress, dry_run=dry_run)
+            return
         if dry_run:
             told = forecast(prepare(asked, progress))
             typer.echo(
@@ -132,6 +145,24 @@ def hosting(
         grades = ", ".join(f"{count} {grade}" for grade, count in book["equipment"].items())
         typer.echo(f"{book['document']}: {grades} of {book['graded']} transformers; {book['options']}".rstrip("; "))
     typer.echo(f"{out}/summary.html")
+
+
+def _together(asked, sites: str, question: str, progress, *, dry_run: bool) -> None:  # type: ignore[no-untyped-def]
+    """Answer for several buses at once; with ``dry_run`` say what would be asked."""
+    from study.hosting_run import forecast
+    from study.hosting_together import prepare_together, read_sites, run_together, together_words
+
+    several = read_sites(sites)
+    if dry_run:
+        prepared, questions = prepare_together(asked, several, question, progress)
+        told = forecast(prepared)
+        typer.echo(
+            f"{told.cases} case(s), {len(several.sites)} sites, {told.outages} outages; {', '.join(questions)}; "
+            f"nothing was written"
+        )
+        return
+    run = run_together(asked, several, question, progress)
+    together_words(run, asked.out, typer.echo)
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:

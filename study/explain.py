@@ -17,6 +17,7 @@ import pandas as pd
 
 from grid.connections.contracts import CONNECTION_OPTIONS
 from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
+from grid.plan.contracts import PLAN_MEASURES
 from layers.contracts import Finding, InputError
 from siting.contracts import LOSSES, SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT, YIELD_DETAILS
 from siting.cost_contracts import COST_WATERFALL
@@ -32,7 +33,6 @@ NEIGHBOURS = 5
 STATIONS = 4
 OPTIONS = 6
 _EARTH_KM_PER_DEGREE = 111.195
-_PLAN_KEYS = ("candidate_id", "site_id")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,12 @@ class SiteStory:
     """What that bus takes alone, case by case, N-0 and N-1."""
     cases: tuple[Row, ...]
     upgrade: Row
-    plan: tuple[Row, ...]
-    """Rows of the tables below ``plan/`` that name the site; ``table`` says which."""
+    plan: Row
+    """The site's row of ``plan/sites.csv``; empty where the run has no plan, or the plan does not know the site."""
+    plan_measures: tuple[Row, ...]
+    """Measures of the plan that the site uses."""
+    planned_sites: int
+    """Sites in the plan's project list; 0 where there is no plan."""
     names: Mapping[str, tuple[str, str]]
     """Chinese and English names of the network elements that are mentioned."""
 
@@ -106,6 +110,8 @@ def explain_site(run_folder: Path, site: str) -> SiteStory:
     criteria = run.read("scores/criteria")
     score = _one(run.read("scores/scores"), "candidate_id", key)
     station = _station(run, project)
+    planned = run.read("plan/sites")
+    plan = _one(planned, "candidate_id", key)
     variant = _one(run.read("yield/profile_sites", SITE_VARIANTS), "candidate_id", key)
     return SiteStory(
         study=str(about["study"]),
@@ -129,7 +135,9 @@ def explain_site(run_folder: Path, site: str) -> SiteStory:
         hosting=_some(run.read("loadflow/hosting", HOSTING), "bus_id", station.get("bus_id", "")),
         cases=_rows(run.read("loadflow/operating_points", OPERATING_POINTS)),
         upgrade=_one(run.read("upgrades", UPGRADES), "upgrade_id", project["upgrade_id"]),
-        plan=_plan(run, key),
+        plan=plan,
+        plan_measures=_plan_measures(run, plan),
+        planned_sites=len(planned),
         names=_element_names(run),
     )
 
@@ -254,16 +262,10 @@ def _options(run: RunTables, key: str) -> tuple[Row, ...]:
     return _rows(own.sort_values(["feasible", "cost_cny", "option_id"], ascending=[False, True, True]).head(OPTIONS))
 
 
-def _plan(run: RunTables, key: str) -> tuple[Row, ...]:
-    """Rows of all tables below ``plan/`` about the site."""
-    found: list[Row] = []
-    for path in sorted((run.folder / "plan").glob("*.csv")):
-        table = run.read(f"plan/{path.stem}")
-        for column in _PLAN_KEYS:
-            if column in table.columns:
-                found += [{"table": path.stem, **row} for row in _some(table, column, key)]
-                break
-    return tuple(found)
+def _plan_measures(run: RunTables, plan: Row) -> tuple[Row, ...]:
+    """Measures that the plan's row names, in the order in which they pay."""
+    ids = str(plan.get("shared_upgrades", "")).split()
+    return tuple(row for row in _rows(run.read("plan/measures", PLAN_MEASURES)) if row["measure_id"] in ids)
 
 
 def _element_names(run: RunTables) -> dict[str, tuple[str, str]]:

@@ -12,17 +12,28 @@ from typer.testing import CliRunner, Result
 from study.cli import app
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PAGES = (
-    "README.md", "docs/five-minutes.md", "docs/planners-guide.md", "docs/engineers-guide.md", "docs/recipes.md",
-    "docs/network-studies.md", "docs/index.md", "docs/methods.md", "docs/reports.md",
-)  # fmt: skip
-"""Pages whose commands are run one by one; docs/own-layer.md is followed from top to bottom."""
+NOT_RUN_ONE_BY_ONE = {
+    "docs/own-layer.md": "followed from top to bottom",
+    "docs/data-dictionary.md": "generated, and compared with what generates it; has no command block",
+}
+PAGES = tuple(
+    page
+    for page in ("README.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md")))
+    if page not in NOT_RUN_ONE_BY_ONE
+)
+"""Pages whose commands are run one by one: all but the exceptions."""
 
 SMALL = ("--area-km2", "120", "--population", "90000", "--districts", "2")
 """Size of the study that stands for those of the pages."""
 
-NAMES = {"bozhou": "my-city", "network.raw": "network.m"}
-"""What stands for what: the small study for the built-in one, whose run takes minutes; a network that is at hand."""
+NAMES = {
+    "bozhou": "my-city",
+    "network.raw": "network.m",
+    "case.m": "network.m",
+    "20250101T080000-1a2b3c4d": "latest",
+}
+"""What stands for what: the small study for the built-in one, whose run takes minutes; a network and a run that are at
+hand."""
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", flags=re.M | re.S)
 _COMMAND = re.compile(r"^(fengguang|make|git|python)\b")

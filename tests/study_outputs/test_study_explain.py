@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,12 +17,32 @@ from siting.hourly_store import HourlyStore, write_profiles
 from study.explain import SiteStory, explain_site, nearest_ids
 from study.exports import write_projects, write_table
 from study.labels import Language
-from study.story_text import _words, story_text
+from study.story_teller import Teller, words
+from study.story_text import story_text
 
 RULE = {
     "rule": "pv_road:road", "label_zh": "公路退让", "label_en": "Roads", "layer": "road", "kind": "vector",
     "host_types": "fish_pond", "setback_m": 30.0, "limit": np.nan, "share": np.nan, "document": "GB 1",
     "clause": "4.2", "date": "2023-01-01", "confidence": "A", "province": "",
+}  # fmt: skip
+
+PLANNED = {
+    "order": 1, "candidate_id": "BZ-POND-1", "stage": "2030", "planned_mw": 4.0, "planned_capacity_mw": 5.0,
+    "storage_mwh": 1.6, "p50_mwh": 6000.0, "p90_mwh": 5400.0, "lcoe_cny_per_kwh": 0.3214, "station_zh": "朱集",
+    "station_en": "Zhuji", "connection_kv": 110.0, "connection_km": 3.25, "own_upgrade_cny": 5.2e6,
+    "shared_upgrades": "m1", "shared_upgrade_cny": 7e6, "verdict": "build_part",
+    "reason_zh": "建设40%；noon方式下线路载流：L1（L1/2停运后）",
+    "reason_en": "40% of it; line loading in noon: L1 after loss of L1/2",
+}  # fmt: skip
+NOT_PLANNED = {
+    "order": 2, "candidate_id": "BZ-POND-2", "stage": "", "planned_mw": 0.0, "shared_upgrades": "",
+    "verdict": "not_needed",
+    "reason_zh": "目标由成本更低的场址满足", "reason_en": "cheaper sites meet the targets",
+}  # fmt: skip
+MEASURE = {
+    "order": 1, "measure_id": "m1", "kind": "add_transformer", "element": "T1", "description_zh": "朱集加装主变",
+    "description_en": "add a transformer at Zhuji", "stage": 2030, "investment_cny": 1.8e7, "annual_cost_cny": 1e6,
+    "unlocked_mw": 50.0, "cny_per_mw": 3.6e5, "cost_confidence": "C",
 }  # fmt: skip
 
 
@@ -61,7 +82,8 @@ def run(projects: gpd.GeoDataFrame, substations: pd.DataFrame, upgrades: pd.Data
         "yield/profile_sites": pd.DataFrame(
             {"candidate_id": ["BZ-POND-1"], "variant_id": ["v"], "capacity_mw": [10.0]}
         ),
-        "plan/projects": pd.DataFrame({"candidate_id": ["BZ-POND-2", "BZ-POND-1"], "stage": [2, 1]}),
+        "plan/sites": pd.DataFrame([PLANNED, PLANNED | NOT_PLANNED]),
+        "plan/measures": pd.DataFrame([MEASURE, MEASURE | {"measure_id": "m2"}]),
     }  # fmt: skip
     for name, table in tables.items():
         write_table(table, folder / f"{name}.csv")
@@ -84,7 +106,8 @@ def test_the_story_is_what_the_tables_say(run: Path) -> None:
     assert story.monthly_mwh == tuple(120.0 * days for days in (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31))
     assert [row["item"] for row in story.losses] == ["reference_yield", "soiling"]
     assert story.station["n_1_mw"] == 60.0
-    assert [row["stage"] for row in story.plan] == [1]
+    assert (story.plan["stage"], story.planned_sites) == (2030, 2)
+    assert [row["measure_id"] for row in story.plan_measures] == ["m1"]
 
 
 def test_rules_of_other_host_types_are_left_out_and_the_nearest_acting_comes_first(run: Path) -> None:
@@ -146,7 +169,8 @@ def test_a_bare_run_folder_gives_a_shorter_story_not_a_fault(run: Path, site: st
         if path.is_file() and path.name not in ("projects.gpkg", "manifest.json"):
             path.unlink()
     story = explain_site(run, site)
-    assert story.rules == story.losses == story.monthly_mwh == story.plan == ()
+    assert story.rules == story.losses == story.monthly_mwh == story.plan_measures == ()
+    assert not story.plan
     assert str(story.project["candidate_id"]) in story_text(story, language)
 
 
@@ -172,6 +196,47 @@ def test_options_that_were_compared_are_told_cheapest_first(run: Path) -> None:
     assert explain_site(run, "2").options == ()
 
 
+def test_the_plan_is_told_in_sentences(run: Path) -> None:
+    """4 of the site's 10 MW at the grid; what it needs, whose share it pays, and why not more."""
+    told = story_text(explain_site(run, "BZ-POND-1"), "en")
+    grid = f"{explain_site(run, 'BZ-POND-1').project['grid_capacity_mw']:.1f}"
+    assert f"no. 1 of 2 in the plan's list: built in part from 2030, by the last stage 4.0 of {grid} MW" in told
+    assert "connects to Zhuji 110 kV by 3.2 km of line, 5.20 million CNY of its own" in told
+    assert "needs: add a transformer at Zhuji, in place by 2030, 18.00 million CNY [C]" in told
+    assert "its share of these measures by use: 7.00 million CNY" in told
+    assert "1.6 MWh of the storage" in told
+    assert "P50 6.0, P90 5.4 GWh a year; cost of energy with connection and shared measures 0.321 CNY/kWh" in told
+    chinese = story_text(explain_site(run, "BZ-POND-1"), "zh")
+    assert "需要措施：朱集加装主变，2030 年投运，投资 1,800 万元（置信度 C）" in chinese
+    assert "planned_mw" not in told + chinese
+
+
+@pytest.mark.parametrize(
+    ("language", "why"), [("zh", "目标由成本更低的场址满足"), ("en", "cheaper sites meet the targets")]
+)
+def test_a_site_that_the_plan_leaves_out_says_why(run: Path, language: Language, why: str) -> None:
+    told = story_text(explain_site(run, "BZ-POND-2"), language)
+    assert why in told
+    assert ("不建设本场址" if language == "zh" else "not built") in told
+    assert words()["plan_differs"][language] in told  # the verdict by order accepts part of it
+    absent = story_text(explain_site(run, "BZ-WIND-1"), language)
+    assert ("未列入规划项目表" if language == "zh" else "not among the 2 sites") in absent
+
+
+def test_ids_in_a_reason_become_names_whole_ids_only(run: Path) -> None:
+    story = explain_site(run, "1")
+    named = replace(
+        story,
+        names={"L1": ("甲线", "line A"), "L1/2": ("乙线", "line B"), "noon": ("x", "x")},
+        cases=({"case": "noon", "label_zh": "午间", "label_en": "Noon"},),
+    )
+    assert Teller(named, "en").named("line loading in noon: L1 after loss of L1/2, L12") == (
+        "line loading in x: line A after loss of line B, L12"
+    )
+    named = replace(named, names={"L1": ("甲线", "line A")})
+    assert Teller(named, "zh").named("noon方式下线路载流：L1（L1停运后）") == "午间方式下线路载流：甲线（甲线停运后）"
+
+
 def test_json_holds_the_same_and_no_nan(run: Path) -> None:
     story = explain_site(run, "3")
     back = json.loads(story.as_json())
@@ -184,7 +249,7 @@ def test_json_holds_the_same_and_no_nan(run: Path) -> None:
 def test_every_sentence_has_both_languages_and_the_same_places() -> None:
     import string
 
-    for key, row in _words().items():
+    for key, row in words().items():
         fields = [{f for _, f, _, _ in string.Formatter().parse(row[language]) if f} for language in ("zh", "en")]
         assert row["zh"], key
         assert row["en"], key
