@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Iterable
 
 from layers.contracts import Finding, InputError
+from study.check_plan import plan_findings
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
@@ -41,6 +42,7 @@ def check_study(study: Study) -> list[Finding]:
         *network_findings(study),
         *grade_findings(study),
         *park_findings(study),
+        *plan_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(set(findings), key=lambda f: (order[f.severity], f.file, f.rule, f.layer, f.item))

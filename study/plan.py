@@ -32,6 +32,7 @@ from grid.plan.greedy import GreedyPlan
 from grid.plan.hours import HourError
 from grid.plan.staircase import Step
 from study import records
+from study.check_plan import refuse_unknown_stations
 from study.pipeline import Progress, Results, no_progress
 from study.plan_basis import (
     DISCOUNT_RATE,
@@ -286,12 +287,19 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
 
 
 def compute_plan(results: Results) -> StudyPlan | None:
-    """The plan of the study, proved by AC; None where it asks for none or nothing can connect."""
+    """The plan of the study, proved by AC; None where it asks for none or nothing can connect.
+
+    Raises
+    ------
+    InputError
+        If the plan leaves out stations that the network does not have.
+    """
     basis: PlanBasis | None = results.get("plan_basis")
     if basis is None or not basis.lots:
         return None
     entry = results.study.file.plan
     assert entry is not None
+    refuse_unknown_stations(results.study, results.get("network"))
     book = MeasureBook(results.get("network"), entry)
     problem = plan_problem(results.study.file, basis, book)
     return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))

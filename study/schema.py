@@ -561,7 +561,8 @@ class TargetEntry(Closed):
     technology_group: Literal["pv", "wind", "renewable", "storage"]
     year: int
     target_mw: Annotated[float, Field(gt=0)]
-    installed_mw: float | None = None
+    installed_mw: Annotated[float, Field(ge=0)] | None = None
+    """What of it stands already, on the same basis; left out: unknown, and all of target_mw counts as new."""
     source: str
 
 
@@ -619,7 +620,7 @@ class PlanEntry(Closed):
     storage_cny_per_mwh: Annotated[float, Field(gt=0)] | None = None
     """Investment in storage; the unit cost of the standard tables where not stated."""
     dropped_stations: tuple[str, ...] = ()
-    """Stations (ids) at which nothing may connect: a what-if."""
+    """Ids of stations (loadflow/network/stations.csv) at which nothing may connect: a what-if."""
     quotas: tuple[QuotaEntry, ...] = ()
     gap: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     """Distance of the plan from its bound at which the search ends."""

@@ -17,6 +17,8 @@ _TOP_MEASURES = 5
 _TOP_TARGETS = 6
 _TOP_MISSED = 4
 _TOP_GROUPS = 8
+_MISSED_MW = 0.5
+"""Less than this that a target lacks is not worth a question."""
 
 
 def brief_page(run: RunTables, charts: Mapping[str, str], language: str) -> str:
@@ -164,9 +166,13 @@ def caveats(write: Writer) -> list[str]:
 
 
 def decisions(write: Writer) -> list[str]:
-    """Questions that follow from the tables: the leading limit, missed targets, the cheapest measure, weak data."""
+    """Questions that follow from the tables: the leading limit, missed targets, the cheapest measure, weak data.
+
+    The leading limit is that of all candidates together. A plan takes those it needs, and says itself what to build.
+    """
     run, lines = write.run, []
-    if run.binding is not None and len(run.binding):
+    planned = run.plan_summary is not None or run.plan_measures is not None
+    if run.binding is not None and len(run.binding) and not planned:
         lines.append(write.fill(
             "decide.limit", element=f"<code>{safe(run.binding.cell(0, 'binding_element'))}</code>",
             projects=figure_html(run.binding, 0, "projects"), mw=figure_html(run.binding, 0, "held_back_mw"),
@@ -196,12 +202,14 @@ def _decisions_of_the_plan(write: Writer) -> list[str]:
     """Targets that the plan misses, with the reason (which says by how much), and its first measure."""
     run, lines = write.run, []
     if run.plan_targets is not None:
-        for row in np.flatnonzero(run.plan_targets.numbers("missing_mw") > 0.5)[:_TOP_MISSED].tolist():
+        for row in np.flatnonzero(run.plan_targets.numbers("missing_mw") > _MISSED_MW)[:_TOP_MISSED].tolist():
             lines.append(write.fill(
                 "decide.plan_target", target=safe(run.plan_targets.cell(row, f"target_{write.language}")),
                 year=safe(run.plan_targets.cell(row, "stage")),
                 why=safe(run.plan_targets.cell(row, f"why_{write.language}") or "–"),
             ))  # fmt: skip
+    if not lines:
+        lines += _approval_of_the_sites(write)
     if run.plan_measures is not None and len(run.plan_measures):
         lines.append(write.fill(
             "decide.plan", measure=f"<code>{safe(run.plan_measures.cell(0, 'measure_id'))}</code>",
@@ -209,6 +217,21 @@ def _decisions_of_the_plan(write: Writer) -> list[str]:
             mw=figure_html(run.plan_measures, 0, "unlocked_mw"),
         ))  # fmt: skip
     return lines
+
+
+def _approval_of_the_sites(write: Writer) -> list[str]:
+    """What is left to decide where the plan meets all targets, is proved, and needs no measure: its sites."""
+    run = write.run
+    summary, stages, measures = run.plan_summary, run.plan_stages, run.plan_measures
+    if summary is None or stages is None or measures is None or len(measures) or not len(stages):
+        return []
+    if summary.numbers("ac_violations")[0] != 0 or not summary.numbers("sites_built")[0] > 0:
+        return []
+    last = len(stages) - 1
+    return [write.fill(
+        "decide.plan_as_it_is", sites=figure_html(summary, 0, "sites_built"),
+        mw=figure_html(stages, last, "installed_mw"), year=safe(stages.cell(last, "stage")),
+    )]  # fmt: skip
 
 
 def _value(run: RunTables, figure: str) -> float:

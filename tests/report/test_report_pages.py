@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from report_samples import HOSTILE, write_run
 
@@ -211,3 +213,40 @@ def test_nothing_is_cut_off_and_nothing_runs(run: Path, hostile: Path) -> None:
                 )
                 assert wide == 0
         assert complaints == []
+
+
+def edited_plan(folder: Path, *, missing_mw: float, measures: bool, violations: int) -> Path:
+    """The sample run with another end of its plan."""
+    write_run(folder)
+    targets = pd.read_csv(folder / "plan/targets.csv")
+    targets.assign(missing_mw=missing_mw).to_csv(folder / "plan/targets.csv", index=False)
+    built = pd.read_csv(folder / "plan/measures.csv")
+    (built if measures else built.iloc[:0]).to_csv(folder / "plan/measures.csv", index=False)
+    path = folder / "plan/summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "ac_violations": violations}), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("missing_mw", "measures", "violations", "asked"),
+    [
+        (0.0, False, 0, {"approve the 3 sites"}),
+        (30.0, False, 0, {"misses the target"}),
+        (0.0, True, 0, {"first measure"}),
+        (30.0, True, 0, {"misses the target", "first measure"}),
+        (0.0, False, 2, set()),
+    ],
+)
+def test_a_plan_decides_what_there_is_to_decide(
+    tmp_path: Path, missing_mw: float, measures: bool, violations: int, asked: set[str]
+) -> None:
+    """What limits all candidates together is no question where a plan says which of them it takes."""
+    folder = edited_plan(tmp_path / "run", missing_mw=missing_mw, measures=measures, violations=violations)
+    text = Tags(brief_page(read_run(folder, tmp_path), {}, "en")).text
+    questions = ("approve the 3 sites", "misses the target", "first measure", "Whether to reinforce")
+    assert {question for question in questions if question in text} == asked
+
+
+def test_without_a_plan_the_leading_limit_is_the_question(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", without=tuple(name for name in EVERYTHING if name.startswith("plan/")))
+    assert "Whether to reinforce" in Tags(brief_page(read_run(folder, tmp_path), {}, "en")).text

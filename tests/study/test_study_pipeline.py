@@ -47,6 +47,19 @@ def test_a_changed_setback_changes_land_and_what_stands_on_it(bozhou: Study, tmp
     assert not moved & {"region", "ground", "weather", "demand", "network", "load_flow"}
 
 
+def test_a_planned_station_dropped_changes_the_network_and_leaves_land_sites_and_yields(
+    bozhou: Study, tmp_path: Path
+) -> None:
+    stations = bozhou.file.network.model_dump(mode="json", exclude_none=True)["stations"]
+    kept = [station for station in stations if station["name_en"] != "Qiaocheng"]
+    assert len(kept) == len(stations) - 1
+    moved = difference(bozhou, {"network.stations": kept}, tmp_path)
+    results = Results(bozhou, STAGES, Cache(tmp_path))
+    assert moved == {"network"} | {stage.name for stage in STAGES if "network" in results.below(stage.name)}
+    assert "plan" in moved
+    assert not moved & {"region", "ground", "land", "sites", "weather", "yields", "demand", "costs", "parks"}
+
+
 CHANGES: list[tuple[dict[str, Any], set[str], set[str]]] = [
     # change, must change, must stay
     ({"study.seed": 7}, {"ground", "weather", "demand", "network"}, set()),
@@ -69,6 +82,9 @@ CHANGES: list[tuple[dict[str, Any], set[str], set[str]]] = [
     ({"sources.counties.datum": "bd09"}, {"region", "ground", "land", "sites"}, {"weather", "demand"}),
     ({"sources.counties.licence": "x", "sources.counties.title_en": "x"}, set(), {s.name for s in STAGES}),
     ({"targets.0.target_mw": 500}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
+    ({"targets.0.installed_mw": 100}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
+    ({"plan.quotas.1.least_mw": 4500}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
+    ({"plan.dropped_stations": ["S500-qiaocheng"]}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
     ({"plan.storage_cny_per_mwh": 600000}, {"plan"}, {s.name for s in STAGES} - {"plan"}),
     ({"plan.hours": 30}, {"plan_basis", "plan"}, {s.name for s in STAGES} - {"plan_basis", "plan"}),
     ({"outputs.formats": ["csv"]}, set(), {s.name for s in STAGES}),
