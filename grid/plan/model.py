@@ -463,7 +463,7 @@ class Master:
         return Solved(
             self._decision(columns),
             objective,
-            float(info.mip_dual_bound) if whole else objective,
+            float(info.mip_dual_bound) if whole and self._whole else objective,  # 0 where nothing is whole
             float(cost @ columns) * MILLION,
             float(np.array(self._quantity) @ columns),
             prices,
