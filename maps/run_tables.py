@@ -111,7 +111,11 @@ ADDRESSES: Mapping[str, Address] = {
     "outages": Address("loadflow/n_1.csv", ("case", "outage")),
     "hosting": Address("loadflow/hosting.csv", ("bus_id", "case", "mode")),
     "grades": Address("loadflow/grades.csv", ("equipment_id",)),
-    "short_circuit": Address("loadflow/short_circuit.csv", ("case", "bus")),
+    "short_circuit": Address("loadflow/short_circuit.csv", ("bus_id",)),
+    "curtailment": Address("loadflow/curtailment.csv", ("bus_id", "curtailed_percent")),
+    "curtailment_duration": Address("loadflow/curtailment_duration.csv", ("bus_id", "hours")),
+    "curtailment_checks": Address("loadflow/curtailment_checks.csv", ("reason",)),
+    "parks": Address("parks.csv", ("park_id",)),
     "year_hours": Address("loadflow/year_hours.csv", ("hour",)),
     "year_branches": Address("loadflow/year_branches.csv", ("branch_id",)),
     "network_stations": Address("loadflow/network/stations.csv", ("station_id",)),
@@ -153,6 +157,8 @@ ADDRESSES: Mapping[str, Address] = {
     "measure_effects": Address("report/measure_effects.csv", ("upgrade_id",)),
     "capacity_load_ratio": Address("report/capacity_load_ratio.csv", ("vn_kv",)),
     "voltage_bands": Address("report/voltage_bands.csv", ("case", "vn_kv")),
+    "flexible": Address("report/flexible.csv", ("bus_id",)),
+    "short_circuit_levels": Address("report/short_circuit_levels.csv", ("vn_kv",)),
     "n_1_severity": Address("report/n_1_severity.csv", ("case", "outage")),
     "n_1_classes": Address("report/n_1_classes.csv", ("class", "case")),
 }
@@ -193,6 +199,10 @@ class RunTables:
     hosting: Sheet | None = None
     grades: Sheet | None = None
     short_circuit: Sheet | None = None
+    curtailment: Sheet | None = None
+    curtailment_duration: Sheet | None = None
+    curtailment_checks: Sheet | None = None
+    parks: Sheet | None = None
     year_hours: Sheet | None = None
     year_branches: Sheet | None = None
     network_stations: Sheet | None = None
@@ -234,6 +244,8 @@ class RunTables:
     measure_effects: Sheet | None = None
     capacity_load_ratio: Sheet | None = None
     voltage_bands: Sheet | None = None
+    flexible: Sheet | None = None
+    short_circuit_levels: Sheet | None = None
     n_1_severity: Sheet | None = None
     n_1_classes: Sheet | None = None
 

@@ -58,14 +58,31 @@ CURTAILMENT_CHECKS = Table(
     },
 )  # fmt: skip
 
+CURTAILMENT_DURATION = Table(
+    "curtailment_duration",
+    f"Duration curve of curtailment of a plant sized for {SHOWN_PERCENT:g} % curtailed energy, at chosen hours.",
+    {
+        "station_id": column(str, "", "station"),
+        "bus_id": _BUS,
+        "capacity_mw": column(float, "MW", "capacity of the plant", ge=0),
+        "hours": column(int, "h", "hours of the year in which at least this much is curtailed", ge=1),
+        "curtailed_mw": column(float, "MW", "curtailed power; 1 hour: the highest of the year", ge=0),
+    },
+)
+
+_DURATION_HOURS = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 400, 500, 600, 800, 1000, 1250, 1500, 2000, 2500,
+                   3000, 4000, 5000, 6000, 7000, 8000)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Curtailment:
-    """Tables :data:`CURTAILMENT`, :data:`STATION_HEAT_MAP` and :data:`CURTAILMENT_CHECKS`."""
+    """Tables :data:`CURTAILMENT`, :data:`STATION_HEAT_MAP`, :data:`CURTAILMENT_CHECKS` and
+    :data:`CURTAILMENT_DURATION`."""
 
     curves: pd.DataFrame
     heat: pd.DataFrame
     checks: pd.DataFrame
+    duration: pd.DataFrame
 
 
 def compute_curtailment(results: Results) -> Curtailment:
@@ -96,7 +113,9 @@ def compute_curtailment(results: Results) -> Curtailment:
 
 
 def _nothing() -> Curtailment:
-    return Curtailment(CURTAILMENT.empty(), STATION_HEAT_MAP.empty(), CURTAILMENT_CHECKS.empty())
+    return Curtailment(
+        CURTAILMENT.empty(), STATION_HEAT_MAP.empty(), CURTAILMENT_CHECKS.empty(), CURTAILMENT_DURATION.empty()
+    )
 
 
 def _tables(
@@ -116,11 +135,36 @@ def _tables(
         bus_id=heat["bus_id"].map(names).astype(object), element=_elements(heat["element"], heat["limit"], places)
     )
     checks = pd.DataFrame([vars(one) for one in limits.residuals], columns=list(CURTAILMENT_CHECKS.columns))
+    shown = curves[curves["curtailed_percent"] == SHOWN_PERCENT].set_index("bus_id")["capacity_mw"]
+    duration = duration_points(limits, names, kind, profiles, shown)
+    duration.insert(0, "station_id", duration["bus_id"].map(station).astype(object))
     return Curtailment(
         CURTAILMENT.validate(curves[list(CURTAILMENT.columns)]),
         STATION_HEAT_MAP.validate(heat),
         CURTAILMENT_CHECKS.validate(checks) if len(checks) else CURTAILMENT_CHECKS.empty(),
+        CURTAILMENT_DURATION.validate(duration) if len(duration) else CURTAILMENT_DURATION.empty(),
     )
+
+
+def duration_points(
+    limits: HourlyLimits, names: dict[int, str], kind: dict[int, str], profiles: dict[str, Floats], capacity: pd.Series
+) -> pd.DataFrame:
+    """Points of each bus's duration curve of curtailment; ``capacity`` [MW] by bus, NaN leaves the bus out."""
+    rows = []
+    for place, number in enumerate(limits.bus_ids.tolist()):
+        bus, mw = names[number], float(capacity[names[number]])
+        if np.isfinite(mw):
+            beyond = curtailed_from_most(limits.limit_mw[place], profiles[kind[number]], mw)
+            rows += [(bus, mw, hours, beyond[hours - 1]) for hours in _DURATION_HOURS if hours <= len(beyond)]
+            rows.append((bus, mw, max(len(beyond), 1), 0.0 if not len(beyond) else beyond[-1]))
+    table = pd.DataFrame(rows, columns=["bus_id", "capacity_mw", "hours", "curtailed_mw"])
+    return table.drop_duplicates(["bus_id", "hours"], ignore_index=True)
+
+
+def curtailed_from_most(limit_mw: Floats, profile: Floats, capacity_mw: float) -> Floats:
+    """Curtailed power [MW] of the hours that have any, the highest first."""
+    beyond = capacity_mw * profile - limit_mw
+    return np.sort(beyond[beyond > 1e-9])[::-1]
 
 
 def _elements(element: pd.Series, limit: pd.Series, places: dict[str, str]) -> pd.Series:
@@ -176,5 +220,6 @@ def curtailment_tables(found: Curtailment) -> dict[str, pd.DataFrame]:
     return {
         "loadflow/curtailment": found.curves,
         "loadflow/curtailment_checks": found.checks,
+        "loadflow/curtailment_duration": found.duration,
         "loadflow/hosting_heat_map": found.heat,
     }

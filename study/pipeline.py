@@ -37,6 +37,8 @@ STUDY_CODE = (
     "study/connect.py",
     "study/year.py",
     "study/curtailment.py",
+    "study/short_circuit.py",
+    "study/short_circuit_assumptions.csv",
     "study/hosting_grades.py",
     "study/plan.py",
     "study/plan_basis.py",

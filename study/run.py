@@ -15,6 +15,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
+from grid.contracts import Assumption
 from layers.contracts import Finding, SourceCard
 from maps.contracts import SiteMapInput
 from study import records
@@ -242,7 +243,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         land_states=results.get("land_tables").states,
         cases=records.cases(study.file),
         sources=tuple(study.card(name) for name in used_sources(study)) + generated_cards(study),
-        assumptions=(*records.assumptions(study.file), *network.assumptions, *results.get("grades").assumptions),
+        assumptions=all_assumptions(study, results),
         language=about.language,
         upgrades=judged.upgrades,
         site_facts=results.get("site_attributes"),
@@ -254,6 +255,12 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         stages=stages,
         list_file="projects.xlsx" if "xlsx" in study.file.outputs.formats else "",
     )
+
+
+def all_assumptions(study: Study, results: Results) -> tuple[Assumption, ...]:
+    """Those of the study file, then those that the network, the grades and the short-circuit study needed."""
+    computed = (results.get(name).assumptions for name in ("network", "grades", "short_circuit"))
+    return (*records.assumptions(study.file), *(one for own in computed for one in own))
 
 
 def generated_cards(study: Study) -> tuple[SourceCard, ...]:
@@ -338,6 +345,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "loadflow/n_1": flow.outages,
         "loadflow/branches_n_1": flow.branch_n_1,
         "loadflow/hosting": hosting_table(results),
+        "loadflow/short_circuit": results.get("short_circuit").margins,
         "land/states": land.states,
         "land/waterfall": land.waterfall,
         "land/states_by_district": land.states_by_district,
@@ -459,11 +467,7 @@ def _manifest(
             for r in (results.reports[name] for name in STAGE_NAMES)
         ),
         findings=(*findings, *results.stage_findings()),
-        assumptions=(
-            *records.assumptions(study.file),
-            *results.get("network").assumptions,
-            *results.get("grades").assumptions,
-        ),
+        assumptions=all_assumptions(study, results),
         outputs=record_outputs(folder),
     )
 

@@ -45,7 +45,7 @@ def run_tables() -> tuple[RunTable, ...]:
     from siting.parks import PARK_HOURS, PARKS
     from siting.roofs import ROOF_SUMS
     from siting.site_rules import SITE_RULES
-    from study import curtailment, network_layers, story_tables
+    from study import curtailment, network_layers, short_circuit, story_tables
 
     files: dict[str, tuple[tuple[str, Table], ...]] = {
         "lists": (
@@ -92,12 +92,14 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/n_1.csv", grid.OUTAGES),
             ("loadflow/branches_n_1.csv", grid.BRANCH_N_1),
             ("loadflow/hosting.csv", grid.HOSTING),
+            ("loadflow/short_circuit.csv", short_circuit.SHORT_CIRCUIT_MARGINS),
             ("loadflow/connection_options.csv", CONNECTION_OPTIONS),
             ("loadflow/connection_choice.csv", CONNECTION_CHOICE),
             ("loadflow/collectors.csv", COLLECTORS),
             ("loadflow/bays.csv", BAY_LIMITS),
             ("loadflow/curtailment.csv", curtailment.CURTAILMENT),
             ("loadflow/curtailment_checks.csv", curtailment.CURTAILMENT_CHECKS),
+            ("loadflow/curtailment_duration.csv", curtailment.CURTAILMENT_DURATION),
             ("loadflow/hosting_heat_map.csv", curtailment.STATION_HEAT_MAP),
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),

@@ -57,7 +57,12 @@ def network_config(study: Study) -> object:
 
 def cases_config(study: Study) -> object:
     """Cases and standard tables."""
-    return [parts_of("cases")(study), folder_digest(study, study.file.network.standards)]
+    return [parts_of("cases")(study), own_standards_digest(study)]
+
+
+def own_standards_digest(study: Study) -> str:
+    """The study's own standard tables."""
+    return folder_digest(study, study.file.network.standards)
 
 
 def rule_book_config(study: Study) -> object:

@@ -23,6 +23,7 @@ from study.stage_inputs import (
     named,
     network_config,
     no_sources,
+    own_standards_digest,
     parts_of,
     plan_basis_config,
     plan_config,
@@ -171,6 +172,12 @@ def compute_grades(results: Results) -> object:
     return grades_of(results)
 
 
+def compute_short_circuit(results: Results) -> object:
+    from study import short_circuit
+
+    return short_circuit.compute_short_circuit(results)
+
+
 def compute_plan_basis(results: Results) -> object:
     from study import plan_basis
 
@@ -279,6 +286,9 @@ STAGES: tuple[Stage, ...] = (
           ("region_facts", "sites", "network", "load_flow", "connections", "verdicts"), (*_GRID, "siting"),
           rule_book_config, named(lambda f: [f.network.rule_book_options.ledger_source]),
           _by_own_standards(compute_grades)),
+    Stage("short_circuit", "短路电流", "short circuit", ("sites", "network", "connections", "verdicts"), _GRID,
+          own_standards_digest, no_sources,
+          _by_own_standards(compute_short_circuit)),
     Stage("year", "全年潮流", "year of hours", ("network", "demand", "sites", "yields", "connections", "verdicts"),
           (*_GRID, "siting"), cases_config, no_sources, _by_own_standards(compute_year)),
     Stage("curtailment", "弃电与承载力", "capacity by curtailment",

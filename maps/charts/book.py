@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from maps.charts.heat import heat_maps
 from maps.charts.hosting import hosting_bars
+from maps.charts.hosting_cases import hosting_heat
 from maps.charts.land import land_waterfall
 from maps.charts.look import drawing, png_of, svg_of, word
 from maps.charts.single_line import single_line
@@ -15,7 +16,7 @@ from maps.charts.sketch_map import sketch_map
 from maps.charts.staircase import plan_staircase, staircase
 from maps.charts.supply import supply_curve
 from maps.charts.targets import target_bars
-from maps.charts.year import duration_curves
+from maps.charts.year import curtailment_curves, duration_curves
 from maps.run_tables import RunTables
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ CHARTS = (
     Chart("staircase", "staircase.title", staircase, ("projects",)),
     Chart("plan_staircase", "staircase.plan_title", plan_staircase, ("plan_staircase",)),
     Chart("hosting", "hosting.title", hosting_bars, ("substations",)),
+    Chart("hosting_cases", "hosting.cases_title", hosting_heat, ("hosting", "substations", "operating_points")),
     Chart("duration", "duration.title", duration_curves, ("year_hours",)),
+    Chart("curtailment", "curtailment.title", curtailment_curves, ("curtailment_duration", "flexible")),
     Chart("heat_maps", "heat.title", heat_maps, ("n_1_classes", "year_hours", "operating_points")),
     Chart("targets", "targets.title", target_bars, ("targets",)),
     Chart("single_line", "sketch.caption", single_line,

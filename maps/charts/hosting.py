@@ -30,6 +30,14 @@ def hosting_order(substations: Sheet, most: int = _MOST_BUSES) -> Sheet:
     return substations.chosen(chosen)
 
 
+def bus_labels(substations: Sheet, language: str) -> list[str]:
+    """Station and voltage of every row, as an axis shows them."""
+    return [
+        f"{plain(name, 30)} {float(kv):g} kV"
+        for name, kv in zip(substations.texts(f"name_{language}"), substations.numbers("vn_kv"), strict=True)
+    ]
+
+
 def hosting_bars(run: RunTables, language: str) -> Figure | None:
     """Bars of N-0 and N-1 hosting capacity; None where the run has no stations."""
     if run.substations is None or not len(run.substations):
@@ -52,11 +60,7 @@ def hosting_bars(run: RunTables, language: str) -> Figure | None:
         axes.barh(places[own], np.nan_to_num(normal[own]), color=colour, alpha=0.3, height=0.74)
         axes.barh(places[own], np.nan_to_num(firm[own]), color=colour, hatch=hatch, edgecolor="white", linewidth=0.3,
                   height=0.74, label=word(f"limit.{limit}", language) if limit else "–")  # fmt: skip
-    names = [
-        f"{plain(name, 30)} {float(kv):g} kV"
-        for name, kv in zip(shown.texts(f"name_{language}"), shown.numbers("vn_kv"), strict=True)
-    ]
-    axes.set_yticks(places, names, fontsize=7)
+    axes.set_yticks(places, bus_labels(shown, language), fontsize=7)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     highest = np.nanmax(np.concatenate([firm, normal, [1.0]]))
     axes.set_xscale("symlog", linthresh=10.0)

@@ -68,8 +68,12 @@ class Palette:
     limit: dict[str, Swatch]
     verdict: dict[str, Swatch]
     loading: tuple[tuple[float, str], ...]
+    headroom: tuple[tuple[float, str], ...]
+    """Lower edge in MW and colour of each class, as on the map."""
     named: dict[str, str]
     heat: tuple[str, ...]
+    lines: tuple[str, ...]
+    """Colours of lines side by side, dark to light."""
     other: tuple[str, ...]
 
     def swatch_of_technology(self, technology: str, place: int) -> Swatch:
@@ -81,6 +85,13 @@ class Palette:
         return known[-1] if known else self.named["faint"]
 
 
+def ink_on(colour: str) -> str:
+    """White or the palette's ink, whichever stands out more from ``#rrggbb`` (relative luminance, ITU-R BT.709)."""
+    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    luminance = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+    return "white" if luminance < 0.22 else palette().named["ink"]
+
+
 @cache
 def palette() -> Palette:
     table = tomllib.loads(STYLE_FILE.read_text(encoding="utf-8"))
@@ -90,8 +101,10 @@ def palette() -> Palette:
         limit={name: Swatch(**row) for name, row in table["limit"].items()},
         verdict={name: Swatch(row["colour"]) for name, row in table["verdict"].items()},
         loading=tuple((row["from_percent"], row["colour"]) for row in table["loading"]),
+        headroom=tuple((row["from_mw"], row["colour"]) for row in table["headroom"]),
         named={name: value for name, value in chart.items() if isinstance(value, str)},
         heat=tuple(chart["heat"]),
+        lines=tuple(table["stage"]["colours"]),
         other=tuple(chart["other"]),
     )
 

@@ -19,6 +19,7 @@ _TOP_MISSED = 4
 _TOP_GROUPS = 8
 _MISSED_MW = 0.5
 """Less than this that a target lacks is not worth a question."""
+_TOP_PARKS = 3
 
 
 def brief_page(run: RunTables, charts: Mapping[str, str], language: str) -> str:
@@ -89,6 +90,7 @@ def _second(write: Writer) -> str:
         _leading_sites(write)
         + _block(write, "brief.limits", "brief_binding", run.binding, _TOP_LIMITS, "brief.no_limits")
         + _what_to_build(write)
+        + _block(write, "brief.parks", "brief_parks", run.parks, _TOP_PARKS)
         + f"<h3>{write.word('brief.caveats')}</h3><ul>{_items(caveats(write))}</ul>"
         + f"<h3>{write.word('brief.decide')}</h3><ol>{_items(decisions(write))}</ol>"
     )

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 import pandas as pd
 
 from grid.contracts import VERDICTS_ALLOWED
-from maps.report.network_figures import capacity_load_ratios, outage_classes, outage_severity, voltage_bands
+from maps.report.network_figures import (
+    capacity_load_ratios,
+    flexible_capacity,
+    outage_classes,
+    outage_severity,
+    short_circuit_levels,
+    voltage_bands,
+)
 from maps.report.project_figures import binding_elements, by_group, key_figures, measure_effects
 from maps.run_tables import ADDRESSES, Address, RunTables
 
@@ -24,6 +31,8 @@ class Derived:
     by_origin: pd.DataFrame | None
     binding: pd.DataFrame | None
     measure_effects: pd.DataFrame | None
+    flexible: pd.DataFrame | None
+    short_circuit_levels: pd.DataFrame | None
     n_1_severity: pd.DataFrame | None
     n_1_classes: pd.DataFrame | None
     voltage_bands: pd.DataFrame | None
@@ -47,6 +56,8 @@ def derive(run: RunTables) -> Derived:
         by_origin=by_group(run.projects, "origin"),
         binding=binding_elements(run),
         measure_effects=measure_effects(run),
+        flexible=flexible_capacity(run),
+        short_circuit_levels=short_circuit_levels(run),
         n_1_severity=severity,
         n_1_classes=outage_classes(severity),
         voltage_bands=voltage_bands(run),

@@ -140,10 +140,22 @@ def _voltage(write: Writer) -> Section:
 
 def _short_circuit(write: Writer) -> Section:
     table = write.run.short_circuit
-    if table is None:
+    if table is None or not len(table):
         return _section(write, "short_circuit", write.missing("short_circuit.none"), wide=None)
-    tightest = table.chosen(np.argsort(table.numbers("margin_percent"), kind="stable"))
-    return _section(write, "short_circuit", write.table("short_circuit", tightest, most=_MOST))
+    tightest = table.chosen(np.argsort(table.numbers("margin_planned_percent"), kind="stable"))
+    assumed = _optional(write, "short_circuit.assumptions", "assumptions", _assumed_about(write.run, "short_circuit"))
+    return _section(
+        write, "short_circuit", write.note("short_circuit.text"),
+        _optional(write, "short_circuit.levels", "short_circuit_levels", write.run.short_circuit_levels),
+        f"<h3>{write.word('short_circuit.buses')}</h3>",
+        write.table("short_circuit", tightest, most=_MOST, css="dense"),
+        assumed, wide=True,
+    )  # fmt: skip
+
+
+def _assumed_about(run: RunTables, subject: str) -> Sheet | None:
+    found = run.assumptions
+    return None if found is None else found.chosen([own == subject for own in found.texts("subject")])
 
 
 def _ratio(write: Writer) -> Section:
@@ -172,8 +184,31 @@ def _hosting(write: Writer) -> Section:
     if run.substations is None:
         return _section(write, "hosting", write.missing("hosting.none"), wide=None)
     return _section(
-        write, "hosting", write.note("hosting.formula"), write.table("hosting", run.substations, css="dense"),
-        write.chart("hosting"), wide=True,
+        write, "hosting", write.note("hosting.formula"), write.chart("hosting_cases"), write.chart("hosting"),
+        write.table("hosting", run.substations, css="dense"), wide=True,
+    )  # fmt: skip
+
+
+def _curtailment(write: Writer) -> Section:
+    run = write.run
+    if run.flexible is None:
+        return _section(write, "curtailment", write.missing("curtailment.none"), wide=None)
+    return _section(
+        write, "curtailment", write.note("curtailment.text"), write.chart("curtailment"),
+        write.table("flexible", run.flexible, most=_MOST, css="dense"),
+        _optional(write, "curtailment.checks", "curtailment_checks", run.curtailment_checks), wide=True,
+    )  # fmt: skip
+
+
+def _parks(write: Writer) -> Section:
+    parks = write.run.parks
+    if parks is None or not len(parks):
+        return _section(write, "parks", write.missing("parks.none"), wide=None)
+    return _section(
+        write, "parks", write.note("parks.text"), write.table("parks_sources", parks),
+        f"<h3>{write.word('parks.energy')}</h3>", write.table("parks_energy", parks),
+        f"<h3>{write.word('parks.cost')}</h3>", write.table("parks_cost", parks),
+        _optional(write, "parks.assumptions", "assumptions", _assumed_about(write.run, "parks")), wide=True,
     )  # fmt: skip
 
 
@@ -232,6 +267,6 @@ def _versions(write: Writer) -> Section:
 
 
 SECTIONS: tuple[Callable[[Writer], Section], ...] = (
-    _study, _inputs, _assumptions, _land, _cases, _n_1, _voltage, _short_circuit, _ratio, _year, _hosting, _grades,
-    _measures, _plan, _findings, _versions,
+    _study, _inputs, _assumptions, _land, _cases, _n_1, _voltage, _short_circuit, _ratio, _year, _hosting, _curtailment,
+    _grades, _measures, _plan, _parks, _findings, _versions,
 )  # fmt: skip

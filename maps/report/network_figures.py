@@ -152,6 +152,55 @@ def voltage_bands(run: RunTables) -> pd.DataFrame | None:
     return pd.DataFrame(rows)
 
 
+def short_circuit_levels(run: RunTables) -> pd.DataFrame | None:
+    """Short-circuit currents by level: the extremes, the least margin and where, and buses by grade."""
+    if run.short_circuit is None or not len(run.short_circuit):
+        return None
+    sheet = run.short_circuit
+    names = ("vn_kv", "ikss_3ph_ka", "ikss_1ph_ka", "breaker_ka", "margin_percent", "margin_planned_percent")
+    table = pd.DataFrame({name: sheet.numbers(name) for name in names})
+    table = table.assign(bus=sheet.texts("bus_id"), grade=sheet.texts("grade"))
+    rows = []
+    for kv, own in table.groupby("vn_kv", sort=True):
+        least = own.sort_values("margin_planned_percent", kind="stable").iloc[0]
+        rows.append({
+            "vn_kv": kv, "buses": len(own), "breaker_ka": own["breaker_ka"].min(),
+            "ikss_3ph_min_ka": own["ikss_3ph_ka"].min(), "ikss_3ph_max_ka": own["ikss_3ph_ka"].max(),
+            "ikss_1ph_max_ka": own["ikss_1ph_ka"].max(), "margin_min_percent": own["margin_percent"].min(),
+            "margin_planned_min_percent": least["margin_planned_percent"],
+            "tightest_bus": least["bus"] if least["margin_planned_percent"] == least["margin_planned_percent"] else "",
+            **{grade: int((own["grade"] == grade).sum()) for grade in ("green", "yellow", "red", "unknown")},
+        })  # fmt: skip
+    return pd.DataFrame(rows[::-1])
+
+
+def flexible_capacity(run: RunTables) -> pd.DataFrame | None:
+    """Capacity of one new plant at each bus without curtailment, at 5 % and at 10 % of its energy, most gain first."""
+    if run.curtailment is None or run.substations is None:
+        return None
+    curves, stations = run.curtailment, run.substations
+    at = {
+        (curves.cell(row, "bus_id"), number(curves.cell(row, "curtailed_percent"))): row for row in range(len(curves))
+    }
+    capacity, energy = curves.numbers("capacity_mw"), curves.numbers("curtailed_mwh")
+    rows = []
+    for row, bus in enumerate(stations.texts("bus_id")):
+        none, some, more = (at.get((bus, percent)) for percent in (0.0, 5.0, 10.0))
+        if none is None or some is None:
+            continue
+        firm, five = float(capacity[none]), float(capacity[some])
+        rows.append({
+            "bus_id": bus, "name_zh": stations.cell(row, "name_zh"), "name_en": stations.cell(row, "name_en"),
+            "vn_kv": number(stations.cell(row, "vn_kv")), "profile": curves.cell(some, "profile"),
+            "firm_mw": firm, "at_5_mw": five, "at_10_mw": float("nan") if more is None else float(capacity[more]),
+            "gain_5_mw": five - firm, "curtailed_5_mwh": float(energy[some]),
+            **{name: curves.cell(some, name) for name in ("binding_limit", "binding_element", "binding_outage")},
+        })  # fmt: skip
+    if not rows:
+        return None
+    return pd.DataFrame(rows).sort_values("gain_5_mw", ascending=False, kind="stable").reset_index(drop=True)
+
+
 def capacity_load_ratios(run: RunTables) -> pd.DataFrame | None:
     """Installed transformer MVA of each level in the region over the net MW that flow down through them.
 

@@ -109,6 +109,8 @@ def _manifest(folder: Path, name: str) -> Manifest:
         ),
         assumptions=(
             Assumption("peak", "load", f"{name}负荷", f"load of {name}", "400 MW", "study file", "C"),
+            Assumption("short_circuit_k", "short_circuit", f"{name}k", f"{name} k", "P-1 (1)", "standards", "C"),
+            Assumption("park_park_load", "parks", f"{name}负荷", f"load of {name}", "15 MW", "assumed", "C"),
             Assumption("ratio", "grid", "容载比", "capacity-load ratio", "1.8", "Q/GDW 156, 2006", "B"),
         ),
         outputs=record_outputs(folder),
@@ -144,6 +146,10 @@ def _tables(name: str) -> dict[str, pd.DataFrame]:
         **_land(name),
         **_plan(name),
         **_grades(name),
+        **_short_circuit(name),
+        **_curtailment(),
+        **_hosting(),
+        **_parks(name),
     }
 
 
@@ -198,13 +204,94 @@ def _grades(name: str) -> dict[str, pd.DataFrame]:
             "clause": ["6.2"], "confidence": ["B"],
         }
     )  # fmt: skip
-    shorts = pd.DataFrame(
-        {
-            "case": ["evening"], "bus": ["S500/500"], "name": [name], "vn_kv": [500.0], "ikss_3ph_ka": [31.2],
-            "ikss_1ph_ka": [29.9], "breaker_ka": [63.0], "margin_percent": [50.5], "grade": ["green"],
-        }
+    return {"loadflow/grades.csv": grades}
+
+
+def _short_circuit(name: str) -> dict[str, pd.DataFrame]:
+    #        bus, kV, 3ph, 1ph, breaker, then with accepted plants, grade, headroom, bus that binds
+    rows = [
+        ("S500/500", 500.0, 31.2, 29.9, 63.0, 31.5, 30.1, "green", 5000.0, "S500/220"),
+        ("S500/220", 220.0, 40.0, 42.0, 50.0, 44.0, 46.0, "yellow", 120.5, "S500/220"),
+        ("S220/220", 220.0, 20.0, 18.0, 50.0, 20.4, 18.2, "green", 900.0, "S500/220"),
+        ("S220/110", 110.0, 25.0, np.nan, 40.0, 39.0, np.nan, "red", 0.0, "S220/110"),
+        ("S110/110", 110.0, np.nan, np.nan, 40.0, np.nan, np.nan, "unknown", np.nan, ""),
+    ]
+    table = pd.DataFrame(
+        [
+            {
+                "bus_id": bus, "station_id": bus.partition("/")[0], "name_zh": name, "name_en": name, "vn_kv": kv,
+                "ikss_3ph_ka": three, "ikss_1ph_ka": one, "skss_mva": 3**0.5 * kv * three, "breaker_ka": breaker,
+                "margin_percent": (1 - np.fmax(three, one) / breaker) * 100, "ikss_3ph_planned_ka": new_three,
+                "ikss_1ph_planned_ka": new_one,
+                "margin_planned_percent": (1 - np.fmax(new_three, new_one) / breaker) * 100, "grade": grade,
+                "fault_headroom_mw": room, "fault_binding_bus": binding, "confidence": "C",
+            }
+            for bus, kv, three, one, breaker, new_three, new_one, grade, room, binding in rows
+        ]
     )  # fmt: skip
-    return {"loadflow/grades.csv": grades, "loadflow/short_circuit.csv": shorts}
+    return {"loadflow/short_circuit.csv": table}
+
+
+def _curtailment() -> dict[str, pd.DataFrame]:
+    #        bus, percent, MW, MWh delivered, MWh curtailed
+    rows = [
+        ("S220/110", 0.0, 190.0, 209_000.0, 0.0), ("S220/110", 5.0, 250.0, 261_250.0, 13_750.0),
+        ("S220/110", 10.0, 300.0, 297_000.0, 33_000.0), ("S110/110", 0.0, 70.0, 77_000.0, 0.0),
+        ("S110/110", 5.0, 160.0, 167_200.0, 8_800.0), ("W/110", 0.0, 90.0, 99_000.0, 0.0),
+    ]  # fmt: skip
+    curves = pd.DataFrame(
+        [
+            {
+                "station_id": bus.partition("/")[0], "bus_id": bus, "profile": "pv", "curtailed_percent": percent,
+                "capacity_mw": mw, "utilisation_percent": 100 - percent, "energy_mwh": energy, "curtailed_mwh": lost,
+                "binding_outage": "L220#1", "binding_element": "L110#1", "binding_limit": "line_loading",
+            }
+            for bus, percent, mw, energy, lost in rows
+        ]
+    )  # fmt: skip
+    points = pd.DataFrame(
+        [(bus, mw, hours, mw * share) for bus, mw in (("S220/110", 250.0), ("S110/110", 160.0))
+         for hours, share in ((1, 0.4), (100, 0.3), (500, 0.1), (900, 0.0))],
+        columns=["bus_id", "capacity_mw", "hours", "curtailed_mw"],
+    )  # fmt: skip
+    points.insert(0, "station_id", [bus.partition("/")[0] for bus in points["bus_id"]])
+    checks = pd.DataFrame(
+        {"reason": ["firm", "sample"], "count": [5, 200], "largest_mw": [0.4, 1.2], "mean_mw": [0.1, 0.2],
+         "bias_mw": [-0.05, 0.01], "largest_percent": [0.2, 0.5], "largest_pu": [0.001, np.nan], "unsolved": [0, 1]}
+    )  # fmt: skip
+    return {
+        "loadflow/curtailment.csv": curves, "loadflow/curtailment_duration.csv": points,
+        "loadflow/curtailment_checks.csv": checks,
+    }  # fmt: skip
+
+
+def _hosting() -> dict[str, pd.DataFrame]:
+    #        bus, N-0 in the evening and at noon, N-1 in the evening and at noon
+    rows = [("S500/500", 950.0, 900.0, 700.0, 720.0), ("S220/110", 300.0, 310.0, 200.0, 215.0),
+            ("S110/110", 120.0, 140.0, 95.0, 80.0), ("W/110", 90.0, 99.0, np.nan, np.nan)]  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {"bus_id": bus, "station_id": bus.partition("/")[0], "case": case, "mode": mode, "capacity_mw": value,
+             "limit": "line_loading", "binding_element": "L110#1", "binding_outage": "", "certified": True}
+            for bus, *values in rows
+            for (mode, case), value in zip([(m, c) for m in ("n_0", "n_1") for c in CASES], values, strict=True)
+        ]
+    )  # fmt: skip
+    return {"loadflow/hosting.csv": table}
+
+
+def _parks(name: str) -> dict[str, pd.DataFrame]:
+    """100 GWh of load, 60 of own green, 10 of them exported: half of the load is met by own green."""
+    row = {
+        "park_id": "park", "name_zh": f"{name}园区", "name_en": f"{name} park", "lon": 116.2, "lat": 33.2,
+        "load_origin": "generated: continuous", "peak_mw": 15.0, "load_mwh": 100_000.0, "pv_mw": 30.0, "wind_mw": 12.5,
+        "candidates": "P-1 P-3", "storage_mw": 5.0, "storage_mwh": 10.0, "green_mwh": 60_000.0, "green_share": 0.5,
+        "self_consumption_share": 0.8333, "charge_mwh": 2000.0, "discharge_mwh": 1800.0, "import_mwh": 50_000.0,
+        "export_mwh": 9000.0, "curtailed_mwh": 1000.0, "unserved_mwh": 0.0, "import_peak_mw": 14.0,
+        "export_peak_mw": 12.0, "import_limit_mw": np.nan, "export_limit_mw": 12.0, "cost_cny_per_mwh": 480.5,
+        "grid_price_cny_per_mwh": 620.0, "saving_cny_per_mwh": 139.5, "price_source": name, "price_confidence": "C",
+    }  # fmt: skip
+    return {"parks.csv": pd.DataFrame([row])}
 
 
 def _projects(name: str) -> pd.DataFrame:

@@ -15,12 +15,13 @@ from report_samples import write_run
 from maps.charts import CHARTS, chart_named, draw_chart
 from maps.charts.heat import classes_by_case, month_by_hour
 from maps.charts.hosting import hosting_order
+from maps.charts.hosting_cases import buses_by_case
 from maps.charts.land import waterfall_steps
-from maps.charts.look import FONT_FAMILIES, palette, plain
+from maps.charts.look import FONT_FAMILIES, ink_on, palette, plain
 from maps.charts.single_line import leading_station, station_in
 from maps.charts.staircase import _thinned, staircase_of_projects
 from maps.charts.supply import supply_steps
-from maps.charts.year import duration
+from maps.charts.year import duration, most_lifted
 from maps.run_tables import ADDRESSES, RunTables, sheet_of
 from study.report import read_run
 
@@ -153,3 +154,22 @@ def test_long_and_odd_words_fit() -> None:
     assert plain("a\x00b\nc") == "a b c"
     assert plain("亳州市" * 10, 8) == "亳州市…"
     assert plain("short", 8) == "short"
+
+
+def test_hosting_by_case_keeps_modes_and_gaps_apart(run: RunTables) -> None:
+    assert run.hosting is not None
+    firm = buses_by_case(run.hosting, ["S110/110", "W/110", "S500/500"], ["evening", "noon"], "n_1")
+    assert firm[0].tolist() == [95.0, 80.0]
+    assert np.isnan(firm[1]).all()
+    assert firm[2].tolist() == [700.0, 720.0]
+    assert buses_by_case(run.hosting, ["W/110"], ["noon"], "n_0").tolist() == [[99.0]]
+
+
+def test_words_on_a_colour_stand_out() -> None:
+    assert ink_on("#7F0A3B") == ink_on("#16697A") == "white"
+    assert ink_on("#F2D974") == ink_on("#FFFFFF") == palette().named["ink"]
+
+
+def test_curtailment_shows_those_that_gain_most(run: RunTables) -> None:
+    assert run.flexible is not None
+    assert most_lifted(run.flexible, 1).texts("bus_id") == ["S110/110"]

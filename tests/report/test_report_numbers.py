@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_samples import write_run
 
@@ -140,7 +141,7 @@ def test_key_figures_by_hand(tables: RunTables) -> None:
     assert figure(tables, "accepted_investment_cny") == pytest.approx(3.5e6 * 264 + 2e6 * 3.5)
     assert figure(tables, "made_up_share") == pytest.approx(270 / 390, rel=1e-5)
     assert figure(tables, "stations_made_up") == 3
-    assert figure(tables, "assumptions_c") == 1
+    assert figure(tables, "assumptions_c") == 3
     assert figure(tables, "n_1_outages") == 7
 
 
@@ -208,3 +209,39 @@ def test_measures_by_cost_per_megawatt(tables: RunTables) -> None:
     assert table.numbers("lift_mw").tolist() == [90.0, 60.0]
     assert table.numbers("cost_cny_per_mw").tolist() == [100_000.0, 200_000.0]
     assert table.numbers("projects").tolist() == [0.0, 1.0]
+
+
+def test_every_part_of_the_report_shows_its_table(run: Path) -> None:
+    """The comparison of numbers reaches these tables: each is on the page."""
+    shown = {one.attributes["data-source"] for one in Figures((run / "report_zh.html").read_text("utf-8")).found}
+    assert shown >= {
+        "parks.csv", "substations.csv", "loadflow/short_circuit.csv", "report/short_circuit_levels.csv",
+        "report/flexible.csv", "loadflow/curtailment_checks.csv", "report/capacity_load_ratio.csv",
+        "report/voltage_bands.csv", "report/n_1_severity.csv", "loadflow/grades.csv", "report/measure_effects.csv",
+    }  # fmt: skip
+    brief = {one.attributes["data-source"] for one in Figures((run / "brief_en.html").read_text("utf-8")).found}
+    assert "parks.csv" in brief
+
+
+def test_short_circuit_levels_by_hand(tables: RunTables) -> None:
+    """At 220 kV S500/220 is tightest: 42 of 50 kA today leave 16 %, 46 with the accepted plants leave 8 %."""
+    table = tables.short_circuit_levels
+    assert table is not None
+    assert table.numbers("vn_kv").tolist() == [500.0, 220.0, 110.0]
+    row = table.place(vn_kv="220.0")
+    assert row is not None
+    assert table.cell(row, "tightest_bus") == "S500/220"
+    assert table.numbers("margin_min_percent")[row] == pytest.approx(16)
+    assert table.numbers("margin_planned_min_percent")[row] == pytest.approx(8)
+    assert [table.cell(row, grade) for grade in ("green", "yellow", "red", "unknown")] == ["1", "1", "0", "0"]
+    assert [table.cell(2, grade) for grade in ("green", "yellow", "red", "unknown")] == ["0", "0", "1", "1"]
+
+
+def test_flexible_capacity_by_hand(tables: RunTables) -> None:
+    """S110/110 gains 160 - 70 = 90 MW, S220/110 250 - 190 = 60; W/110 has no curve and is left out."""
+    table = tables.flexible
+    assert table is not None
+    assert table.texts("bus_id") == ["S110/110", "S220/110"]
+    assert table.numbers("gain_5_mw").tolist() == [90.0, 60.0]
+    assert np.isnan(table.numbers("at_10_mw")[0])
+    assert table.numbers("curtailed_5_mwh").tolist() == [8800.0, 13750.0]

@@ -89,7 +89,7 @@ def test_hostile_names_stay_words_in_charts(hostile: Path) -> None:
     from xml.etree import ElementTree
 
     charts = sorted((hostile / "charts").glob("*.svg"))
-    assert len(charts) == 20
+    assert len(charts) == 24
     for path in charts:
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
         assert "script" not in tags, path.name
@@ -97,7 +97,7 @@ def test_hostile_names_stay_words_in_charts(hostile: Path) -> None:
 
 def test_same_run_same_bytes_wherever_written(run: Path, tmp_path: Path) -> None:
     written = write_reports(run, tmp_path)
-    assert len(written) == 24
+    assert len(written) == 28
     for path in written:
         assert path.read_bytes() == (run / path.relative_to(tmp_path)).read_bytes(), path.name
 
@@ -124,7 +124,8 @@ EVERYTHING = (
     "loadflow/network/generators.csv", "land/states.csv", "land/waterfall.csv", "land/rules.csv", "about.json",
     "land/districts.geojson", "plan/summary.json", "plan/measures.csv", "plan/staircase.csv", "plan/binding.csv",
     "plan/targets.csv", "plan/sites.csv", "plan/storage.csv",
-    "loadflow/grades.csv", "loadflow/short_circuit.csv",
+    "loadflow/grades.csv", "loadflow/short_circuit.csv", "loadflow/hosting.csv", "loadflow/curtailment.csv",
+    "loadflow/curtailment_duration.csv", "loadflow/curtailment_checks.csv", "parks.csv",
 )  # fmt: skip
 
 
@@ -147,7 +148,8 @@ def test_a_run_without_any_table_says_so_section_by_section(tmp_path: Path) -> N
     for line in ("No load flow in this run.", "No N-1 study in this run.", "No stations in this run.",
                  "No year of hours in this run.", "No measures in this run.",
                  "No land tables in this run.", "No plan stage in this run.", "No grades in this run",
-                 "No short-circuit currents in this run"):  # fmt: skip
+                 "No short-circuit currents in this run", "No parks in this study",
+                 "No hourly limits in this run"):  # fmt: skip
         assert line in text
     assert "No plan stage in this run" in (tmp_path / "out/brief_en.html").read_text("utf-8")
 

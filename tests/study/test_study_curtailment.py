@@ -17,9 +17,11 @@ from study import curtailment, records
 from study.curtailment import (
     CURTAILMENT,
     CURTAILMENT_CHECKS,
+    CURTAILMENT_DURATION,
     STATION_HEAT_MAP,
     Curtailment,
     compute_curtailment,
+    curtailed_from_most,
     curtailment_tables,
     flexible_substations,
     mean_profiles,
@@ -120,7 +122,8 @@ def test_heat_map_and_checks_speak_the_names_of_the_study(small: tuple[Curtailme
     assert (found.heat.groupby("bus_id")["of_hours"].sum() == HOURS).all()
     assert found.checks["count"].sum() > 0
     assert set(curtailment_tables(found)) == {
-        "loadflow/curtailment", "loadflow/curtailment_checks", "loadflow/hosting_heat_map"
+        "loadflow/curtailment", "loadflow/curtailment_checks", "loadflow/curtailment_duration",
+        "loadflow/hosting_heat_map",
     }  # fmt: skip
 
 
@@ -134,7 +137,9 @@ def test_substations_get_the_column_and_stay_without_it_where_nothing_was_solved
     assert table["flexible_5_percent_mw"].tolist()[0] == five["capacity_mw"].iloc[0]
     assert np.isnan(table["flexible_5_percent_mw"].iloc[1])
     assert "flexible_5_percent_mw" in SUBSTATIONS.optional
-    nothing = Curtailment(CURTAILMENT.empty(), STATION_HEAT_MAP.empty(), CURTAILMENT_CHECKS.empty())
+    nothing = Curtailment(
+        CURTAILMENT.empty(), STATION_HEAT_MAP.empty(), CURTAILMENT_CHECKS.empty(), CURTAILMENT_DURATION.empty()
+    )
     assert list(flexible_substations(table[["bus_id"]], nothing).columns) == ["bus_id"]
     assert curtailment_tables(nothing) == {}
 
@@ -148,3 +153,24 @@ def test_without_a_state_there_is_a_warning_and_no_table(monkeypatch: pytest.Mon
     found = compute_curtailment(results)  # type: ignore[arg-type]
     assert found.curves.empty
     assert [f.rule for f in results.log.findings] == ["year.base_case"]
+
+
+def test_curtailed_hours_by_hand() -> None:
+    """10 MW at full, half and no sun against limits of 4, 6 and 0 MW: 6 MW are lost once, nothing else."""
+    assert curtailed_from_most(np.array([4.0, 6.0, 0.0]), np.array([1.0, 0.5, 0.0]), 10.0).tolist() == [6.0]
+
+
+def test_duration_curve_falls_and_holds_the_curtailed_energy(small: tuple[Curtailment, _Results]) -> None:
+    """Between two listed hours the curve lies between their powers, so steps above and below bracket the energy."""
+    found, _ = small
+    five = found.curves[found.curves["curtailed_percent"] == 5.0].set_index("bus_id")
+    assert set(found.duration["bus_id"]) == set(five.index)
+    for bus, points in found.duration.groupby("bus_id"):
+        hours, power = points["hours"].to_numpy(), points["curtailed_mw"].to_numpy()
+        assert (np.diff(hours) > 0).all()
+        assert (np.diff(power) <= 0).all()
+        wide = np.diff(np.concatenate([[0], hours]))
+        above, below = (wide * np.concatenate([power[:1], power[:-1]])).sum(), (wide * power).sum()
+        lost = five.loc[bus, "curtailed_mwh"]
+        assert below - 1e-6 <= lost <= above + 1e-6
+        assert points["capacity_mw"].nunique() == 1

@@ -36,7 +36,7 @@ def bozhou() -> Study:
 
 def test_a_changed_weight_changes_scores_and_verdicts_only(bozhou: Study, tmp_path: Path) -> None:
     changed = difference(bozhou, {"criteria.0.weight": 0.5, "criteria.1.weight": 0.2}, tmp_path)
-    assert changed == {"scores", "stability", "verdicts", "grades", "year"}
+    assert changed == {"scores", "stability", "verdicts", "grades", "short_circuit", "year"}
 
 
 def test_a_changed_setback_changes_land_and_what_stands_on_it(bozhou: Study, tmp_path: Path) -> None:
