@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from layers.contracts import Datum
 from maps import panels
 from maps.bilingual import Text, both, label, safe
 from maps.checks import check_input
@@ -15,28 +13,14 @@ from maps.measures import placed_measures
 from maps.payload import build_payload, rows, shown_hosts, stage_colour, to_script_json, voltages
 from maps.site_payload import site_blocks
 from maps.style import MapStyle, map_style
+from maps.tiles import BaseTiles, image_source, tile_faults
 
 if TYPE_CHECKING:
     import folium
 
+__all__ = ["BaseTiles", "draw_site_map", "write_site_map"]
+
 TOLERANCE_M = 15.0
-
-
-@dataclass(frozen=True)
-class BaseTiles:
-    """Optional background pictures from a server; a map without them needs no network.
-
-    ``url`` is a Leaflet template such as ``https://host/{z}/{x}/{y}.png``. ``datum`` is shown in the layer list. The
-    map's own shapes are WGS-84: tiles on GCJ-02 are moved under them by the shift in the middle of the window, where
-    they then fit to the metre. BD-09 tiles are cut by a grid of their own and are refused.
-    """
-
-    url: str
-    name_zh: str
-    name_en: str
-    datum: Datum
-    attribution: str
-    max_zoom: int = 18
 
 
 def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles: BaseTiles | None = None) -> str:
@@ -64,13 +48,14 @@ def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles
     layers.tables.ContractError
         When the input breaks a contract (columns, datum, host types, colours), with every fault.
     ValueError
-        For a negative tolerance, and for tiles on BD-09.
+        For a negative tolerance, and for tiles with a fault (:func:`maps.tiles.tile_faults`).
     """
     from maps.page import OfflinePage, PageParts
 
     check_input(data)
-    if tiles is not None and tiles.datum == "bd09":
-        raise ValueError("tiles on BD-09 do not fit the Web Mercator grid: give a source on WGS-84 or GCJ-02")
+    faults = tile_faults(tiles) if tiles else []
+    if faults:
+        raise ValueError(" ".join(f"{fault.field} {fault.value!r}: {fault.message}" for fault in faults))
     style = map_style()
     page = OfflinePage(
         PageParts(
@@ -83,7 +68,7 @@ def draw_site_map(data: SiteMapInput, *, tolerance_m: float = TOLERANCE_M, tiles
             attribution=panels.attribution(data, tiles.attribution if tiles else ""),
             payload=to_script_json(build_payload(data, style, tolerance_m)),
             blocks=_blocks(data, style, tolerance_m),
-            images_from="https:" if tiles else "",
+            images_from=image_source(tiles) if tiles else "",
         )
     )
     page.add_child(_folium_map(data, style, tiles))
@@ -135,7 +120,7 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
         layer = ShiftedTileLayer if tiles.datum == "gcj02" else folium.TileLayer
         layer(
             tiles=tiles.url, attr=safe(tiles.attribution), name=_tiles_name(tiles), overlay=True, show=False,
-            max_zoom=tiles.max_zoom,
+            max_zoom=18, max_native_zoom=tiles.max_zoom, subdomains=tiles.subdomains,
         ).add_to(drawn)  # fmt: skip
     groups: list[tuple[str, int, folium.FeatureGroup]] = []
 

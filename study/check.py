@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from layers.contracts import Finding, InputError
 from study.check_plan import plan_findings
+from study.base_tiles import tile_findings
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
@@ -43,6 +44,7 @@ def check_study(study: Study) -> list[Finding]:
         *grade_findings(study),
         *park_findings(study),
         *plan_findings(study),
+        *tile_findings(study),
     ]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(set(findings), key=lambda f: (order[f.severity], f.file, f.rule, f.layer, f.item))

@@ -19,11 +19,12 @@ def redraw_map(run_folder: Path) -> Path:
     """Draw ``site_map.html`` again beside the run, in ``<run>/export``; the run itself is not touched."""
     from maps.site_map import write_site_map
 
-    drawn = _stored(run_folder).map
+    stored = _stored(run_folder)
+    drawn = stored.map
     if drawn.list_file:
         drawn = replace(drawn, list_file=f"../{run_folder.resolve().name}/{drawn.list_file}")
     target = _export_folder(run_folder) / "site_map.html"
-    write_site_map(drawn, target)
+    write_site_map(drawn, target, tiles=stored.tiles)
     return target
 
 

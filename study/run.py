@@ -18,7 +18,9 @@ import pandas as pd
 from grid.contracts import Assumption
 from layers.contracts import Finding, SourceCard
 from maps.contracts import SiteMapInput
+from maps.tiles import BaseTiles
 from study import records
+from study.base_tiles import base_tiles
 from study.cache import Cache, code_digest, digest, library_versions
 from study.check import check_study, refuse_errors, used_sources
 from study.costs import ProjectCosts, project_costs
@@ -71,6 +73,7 @@ class Shown:
     evidence: tuple[Evidence, ...] = ()
     turbines: pd.DataFrame | None = None
     network: NetworkLayers | None = None
+    tiles: BaseTiles | None = None
 
 
 def processed_folder(root: Path | None = None) -> Path:
@@ -330,9 +333,9 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     joined = connection_study(results)
     routes = None if joined is None else joined.tie_lines
     drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state, routes)
-    stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn)
+    stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn, base_tiles(study.file))
     results.cache.store(SHOWN, run_id, stored)
-    write_site_map(shown, folder / "site_map.html")
+    write_site_map(shown, folder / "site_map.html", tiles=stored.tiles)
     write_about(shown, folder)
     stability = results.get("stability")
     tables = {

@@ -25,6 +25,7 @@ from maps.bilingual import LABELS_FILE, Text, both, labels, safe
 from maps.contracts import LandPicture, PictureClass, SiteMapInput
 from maps.payload import to_script_json
 from maps.site_map import BaseTiles, draw_site_map, write_site_map
+from maps.tiles import image_source, tile_faults
 from maps.vendor import checksum, leaflet_script, leaflet_style, vendored
 
 HOSTILE = (
@@ -379,13 +380,57 @@ def test_trap_base_tiles_name_their_datum(datum: Any, shifted: bool) -> None:
     assert ("moved onto WGS-84" in drawn) is shifted
     assert ("fengguang.shiftedTiles(\n" in drawn) is shifted
     assert "© &lt;Example&gt;" in drawn
-    assert "img-src data: https:;" in drawn
+    assert "img-src data: https://tiles.example;" in drawn
 
 
 def test_trap_tiles_of_a_grid_of_their_own_are_refused() -> None:
     tiles = BaseTiles("https://tiles.example/{z}/{x}/{y}.png", "影像", "Imagery", "bd09", "")
     with pytest.raises(ValueError, match="BD-09"):
         draw_site_map(sample_input(candidates=1), tiles=tiles)
+
+
+def tiles_of(url: str) -> BaseTiles:
+    return BaseTiles(url, "影像", "Imagery", "wgs84", "Example")
+
+
+@pytest.mark.parametrize(
+    ("url", "pictures"),
+    [
+        ("https://host.example/{z}/{x}/{y}.png", "https://host.example"),
+        ("http://10.0.0.7:8080/{z}/{x}/{-y}{r}.png", "http://10.0.0.7:8080"),
+        ("https://{s}.host.example/{z}/{x}/{y}.png", "https://*.host.example"),
+        ("https://web0{s}.is.example.com/t?lang=zh&x={x}&y={y}&z={z}", "https://*.is.example.com"),
+    ],
+)
+def test_the_page_may_fetch_from_the_tiles_server_alone(url: str, pictures: str) -> None:
+    assert tile_faults(tiles_of(url)) == []
+    assert image_source(tiles_of(url)) == pictures
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)//{z}/{x}/{y}",
+        "data:text/html,<script>alert(1)</script>{z}{x}{y}",
+        "file:///etc/{z}/{x}/{y}",
+        "ftp://host/{z}/{x}/{y}",
+        "//host/{z}/{x}/{y}",
+        "https://user:secret@host/{z}/{x}/{y}",
+        "https://host;script-src *//{z}/{x}/{y}",
+        "https://host/{z}/{x}/{y}'><script>alert(1)</script>",
+        'https://host/{z}/{x}/{y}"onerror="alert(1)',
+        "https://host/{z}/{x}/{y}\n",
+        "https://host/{z}/{x}/{y} ",
+        "https://host/{z}/{x}/{y}/{w}",
+        "https://host/{x}/{y}",
+        "https://host/a.png",
+        "",
+    ],
+)
+def test_trap_other_addresses_of_tiles_are_refused(url: str) -> None:
+    assert [fault.field for fault in tile_faults(tiles_of(url))] == ["url"]
+    with pytest.raises(ValueError, match="url"):
+        draw_site_map(sample_input(candidates=1), tiles=tiles_of(url))
 
 
 def test_vendored_files_are_the_published_ones() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import pytest
 import study_samples as samples
 
 from layers.contracts import Finding
+from maps.tiles import BaseTiles
+from study.base_tiles import base_tiles
 from study.check import check_study
 from study.study_file import BUILTIN_STUDIES, PROGRAM_ROOT, Study, read_study
 
@@ -214,6 +218,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return samples.read_generated(tmp_path_factory.mktemp("sound"))
 
 
+TILES = {"url": "https://tiles.example/{z}/{x}/{y}.png", "datum": "gcj02", "attribution": "Example"}
+
 FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     # change to a sound generated study, rule, item, part of the remedy
     ({"criteria.0.weight": float("nan")}, "criteria.weights", "weight", "add up to 1"),
@@ -239,7 +245,26 @@ FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"region.crs": "EPSG:4490"}, "region.crs_not_metric", "crs", "auto"),
     ({"sources.normals.path": "builtin:/nowhere.csv"}, "source.file_missing", "path", "'normals'"),
     ({"sources.normals.sha256": "0" * 64}, "source.sha256_mismatch", "sha256", "'normals'"),
+    ({"outputs.base_tiles": TILES | {"url": "javascript:alert(1)"}}, "tiles.url", "url", "https://host/"),
+    ({"outputs.base_tiles": TILES | {"datum": "bd09"}}, "tiles.datum", "datum", "GCJ-02"),
+    ({"outputs.base_tiles": TILES | {"attribution": " "}}, "tiles.attribution", "attribution", "terms of use"),
 ]
+
+
+def test_base_tiles_are_taken_with_their_datum_and_a_key_in_their_address_is_told(sound: Study) -> None:
+    good = samples.changed(sound, {"outputs.base_tiles": TILES})
+    assert [f for f in check_study(good) if f.rule.startswith("tiles.")] == []
+    assert base_tiles(good.file) == BaseTiles(TILES["url"], "底图", "Base map", "gcj02", "Example")
+    assert base_tiles(sound.file) is None
+    (block,) = re.findall(
+        r"```toml\n(\[outputs\.base_tiles\].*?)```", (PROGRAM_ROOT / "docs/recipes.md").read_text("utf-8"), re.S
+    )
+    recipe = samples.changed(sound, {"outputs.base_tiles": tomllib.loads(block)["outputs"]["base_tiles"]})
+    assert [f for f in check_study(recipe) if f.rule.startswith("tiles.")] == []
+    keyed = samples.changed(sound, {"outputs.base_tiles": TILES | {"url": TILES["url"] + "?tk=0123456789"}})
+    (found,) = (f for f in check_study(keyed) if f.rule.startswith("tiles."))
+    assert (found.severity, found.rule) == ("warning", "tiles.key")
+    assert "0123456789" not in str(found)
 
 
 @pytest.mark.parametrize(
