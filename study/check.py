@@ -6,8 +6,8 @@ import calendar
 from collections.abc import Iterable
 
 from layers.contracts import Finding, InputError
-from study.check_plan import plan_findings
 from study.base_tiles import tile_findings
+from study.check_plan import plan_findings
 from study.check_rules import exclusion_findings
 from study.check_sources import network_findings, source_findings, used_sources
 from study.costs import cost_findings
