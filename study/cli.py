@@ -191,6 +191,17 @@ def dictionary(
     typer.echo(out)
 
 
+@app.command()
+def completion(
+    shell: Annotated[str, typer.Argument(help="bash, zsh, fish or powershell.")],
+) -> None:
+    """Print the script that lets the tab key complete commands, options and studies: append it to the shell's start."""
+    from typer._completion_shared import get_completion_script  # --show-completion knows the running shell alone
+
+    _one_of(shell, ("bash", "zsh", "fish", "powershell"), "SHELL")
+    typer.echo(get_completion_script(prog_name="fengguang", complete_var="_FENGGUANG_COMPLETE", shell=shell))
+
+
 def _one_of(value: str | None, allowed: tuple[str, ...], option: str) -> None:
     if value is not None and value not in allowed:
         raise typer.BadParameter(f"'{value}' is none of {', '.join(allowed)}", param_hint=option)

@@ -29,7 +29,7 @@ from study.labels import Language, Titles, definitions, shown_titles, titled_col
 from study.network_layers import NetworkLayers
 from study.numbers import human_table, text
 from study.run_folder import RunTables
-from study.run_tables import table_sources
+from study.run_tables import plan_contracts, table_sources
 from study.workbook import Sheet, write_workbook
 
 FORMATS = ("xlsx", "csv", "gpkg", "geojson", "kml", "parquet")
@@ -167,10 +167,13 @@ def write_projects(
 
 def plan_sheets(run_folder: Path) -> list[Sheet]:
     """Sheets of the tables below ``plan/`` of a run folder, ``plan_<name>`` each; none where the run has no plan."""
+    contracts = {table.name.removeprefix("plan_"): table for table in plan_contracts()}
     sheets = []
     for path in sorted((run_folder / "plan").glob("*.csv")):
-        table = RunTables(run_folder).read(f"plan/{path.stem}")
-        sheets.append(Sheet.named(f"plan_{path.stem}"[:_SHEET_NAME], table))
+        name = f"plan_{path.stem}"[:_SHEET_NAME]
+        contract = contracts.get(path.stem)
+        table = RunTables(run_folder).read(f"plan/{path.stem}", contract)
+        sheets.append(Sheet.of(name, table, contract) if contract else Sheet.named(name, table))
     return sheets
 
 
@@ -307,10 +310,12 @@ def _source_table(sources: Sequence[SourceCard]) -> pd.DataFrame:
 def _write_xlsx(export: _Export, path: Path) -> None:
     sheets = [Sheet.of("projects", export.rows, PROJECTS, frozen_columns=3), *export.companions]
     labelled = [
-        Sheet(s.name, with_value_labels(s.table, export.language), s.titles, s.units, s.frozen_columns)
+        Sheet(s.name, with_value_labels(s.table, export.language, s.titles), s.titles, s.units, s.frozen_columns)
         for s in sheets
     ]  # fmt: skip
-    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, *export.evidence), table_sources())
+    shown = {sheet.titles for sheet in labelled}
+    planned = [table for table in plan_contracts() if table.name in shown]
+    dictionary = definitions((PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, *export.evidence, *planned), table_sources())
     labelled.append(Sheet("definitions", dictionary, "definitions", frozen_columns=2))
     write_workbook(path, labelled, export.language, file_name="projects.xlsx", titles=export.titles)
 

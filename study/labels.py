@@ -88,16 +88,16 @@ def titled_columns(table: str) -> tuple[str, ...]:
     return tuple(column for name, column in _titles() if name == table)
 
 
-def value_labels(column: str) -> tuple[ValueLabel, ...]:
-    """Codes of a column in the order of the file; empty where its values are no codes."""
-    return _labels().get(column, ())
+def value_labels(column: str, table: str = "") -> tuple[ValueLabel, ...]:
+    """Codes of a column in the order of the file, of ``table`` where it has its own; empty where it has no codes."""
+    return _labels().get(f"{table}.{column}") or _labels().get(column, ())
 
 
-def with_value_labels(table: pd.DataFrame, language: Language) -> pd.DataFrame:
-    """Copy of ``table`` in which codes are replaced by their labels; values that are no known code stay."""
+def with_value_labels(table: pd.DataFrame, language: Language, name: str = "") -> pd.DataFrame:
+    """Copy of ``table`` (``name``) in which codes are replaced by their labels; values that are no known code stay."""
     shown = table.copy()
     for column in shown.columns:
-        names = {label.value: label.label(language) for label in value_labels(str(column))}
+        names = {label.value: label.label(language) for label in value_labels(str(column), name)}
         if names:
             shown[column] = [names.get(str(value), value) for value in shown[column]]
     return shown
@@ -119,7 +119,7 @@ def definitions(tables: Iterable[Table], sources: Mapping[str, str] | None = Non
                 promise.unit,
                 title.meaning_zh,
                 promise.description,
-                "; ".join(f"{v.value} = {v.label_zh} / {v.label_en}" for v in value_labels(column)),
+                "; ".join(f"{v.value} = {v.label_zh} / {v.label_en}" for v in value_labels(column, table.name)),
                 known.get(table.name, table.description),
             )
             for table in tables

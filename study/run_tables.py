@@ -26,6 +26,7 @@ PARTS = {
     "yield": "发电量 / Yield (`yield/`)",
     "cost": "成本 / Cost (`cost/`)",
     "flows": "潮流与承载力 / Load flow and hosting (`loadflow/`)",
+    "plan": "规划 / The plan (`plan/`)",
     "network": "电网模型 / The network (`loadflow/network/`)",
     "layers": "GeoPackage 图层 / Layers of the GeoPackage",
 }
@@ -104,6 +105,7 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/year_hours.csv", SERIES),
             ("loadflow/year_branches.csv", BRANCH_YEAR),
         ),
+        "plan": tuple((f"plan/{table.name.removeprefix('plan_')}.csv", table) for table in plan_contracts()),
         "network": (
             ("loadflow/network/stations.csv", grid.STATIONS),
             ("loadflow/network/buses.csv", grid.BUSES),
@@ -120,6 +122,14 @@ def run_tables() -> tuple[RunTable, ...]:
         ),
     }
     return tuple(RunTable(path, part, contract) for part, rows in files.items() for path, contract in rows)
+
+
+def plan_contracts() -> tuple[Table, ...]:
+    """Contracts of the tables below ``plan/``; each is named ``plan_`` and its file."""
+    from grid.plan.contracts import PLAN_BINDING, PLAN_HOURS, PLAN_MEASURES, PLAN_STAIRCASE
+    from study.plan_tables import PLAN_SITES, PLAN_STORAGE, PLAN_TARGETS
+
+    return PLAN_SITES, PLAN_MEASURES, PLAN_STAIRCASE, PLAN_TARGETS, PLAN_STORAGE, PLAN_BINDING, PLAN_HOURS
 
 
 def table_sources() -> dict[str, str]:

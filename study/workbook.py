@@ -39,6 +39,7 @@ _NUMBER_FORMATS = {
     "MW": "#,##0.0",
     "MVA": "#,##0.0",
     "Mvar": "#,##0.0",
+    "GW": "0.000",
     "MWh": "#,##0",
     "kWh/kW": "#,##0",
     "h": "#,##0",
@@ -49,6 +50,7 @@ _NUMBER_FORMATS = {
     "CNY": "#,##0",
     "CNY/kWh": "0.000",
     "CNY/MWh": "#,##0.0",
+    "CNY/MW": "#,##0",
     "t": "#,##0",
     "kA": "0.000",
     "pu": "0.000",
@@ -60,7 +62,8 @@ _PERCENT, _DEGREES = "0.0%", "0.000000"
 _WIDTH_SAMPLE_ROWS, _MIN_WIDTH, _MAX_WIDTH = 500, 8, 60
 _TITLE_HEIGHT = 32
 _SUFFIX_UNITS = {
-    "cny_per_kwh": "CNY/kWh", "cny_per_mwh": "CNY/MWh", "kwh_per_kw": "kWh/kW", "percent": "%", "share": "1",
+    "cny_per_kwh": "CNY/kWh", "cny_per_mwh": "CNY/MWh", "cny_per_mw": "CNY/MW", "kwh_per_kw": "kWh/kW",
+    "percent": "%", "share": "1", "gw": "GW",
     "degree": "degree", "deg": "degree", "mwh": "MWh", "mva": "MVA", "mvar": "Mvar", "mw": "MW", "km2": "km2",
     "m2": "m2", "km": "km", "kv": "kV", "ka": "kA", "pu": "pu", "cny": "CNY", "years": "a", "m": "m",
 }  # fmt: skip
@@ -79,8 +82,8 @@ class Sheet:
 
     @classmethod
     def of(cls, name: str, table: pd.DataFrame, contract: Table, frozen_columns: int = 1) -> Sheet:
-        """A sheet whose units come from the table's contract."""
-        units = {column: promise.unit for column, promise in contract.every_column.items()}
+        """A sheet whose units come from the table's contract; where that states none, from the column's name."""
+        units = {column: promise.unit or unit_of(column) for column, promise in contract.every_column.items()}
         return cls(name, table, contract.name, units, frozen_columns)
 
     @classmethod

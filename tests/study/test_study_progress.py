@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 import study_samples as samples
+import typer
+from typer.testing import CliRunner
 
+from study.cli import app
 from study.cli_progress import RunProgress
 from study.forecast import expected_seconds
 from study.progress import OUTPUTS, WholeRun
@@ -113,6 +118,34 @@ def test_the_shell_completes_commands_and_studies(tmp_path: Path) -> None:
     (tmp_path / "studies" / "boat.toml").write_text("", "utf-8")
     assert {"explain", "export"} <= set(complete("fengguang ex", tmp_path))
     assert set(complete("fengguang run bo", tmp_path)) == {"bozhou", "boat"}
+
+
+@pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o"), ("zsh", "#compdef fengguang")])
+def test_the_script_of_a_shell_is_printed_and_asks_this_program(shell: str, mark: str) -> None:
+    done = CliRunner().invoke(app, ["completion", shell])
+    assert done.exit_code == 0
+    assert mark in done.stdout
+    assert f"_FENGGUANG_COMPLETE=complete_{shell}" in done.stdout
+    assert CliRunner().invoke(app, ["completion", "tcsh"]).exit_code == 2
+
+
+def test_every_command_and_subcommand_explains_itself() -> None:
+    """Each has a sentence, each option a help text; the page says 'fengguang'."""
+    program = typer.main.get_command(app)
+    bare = []
+    for name, command in _commands(program, "fengguang"):
+        done = CliRunner().invoke(app, [*name.split()[1:], "--help"], prog_name="fengguang")
+        assert done.exit_code == 0, name
+        assert name in done.stdout
+        assert command.help, name
+        bare += [f"{name} {p.name}" for p in command.params if isinstance(p, click.Option) and not p.help]
+    assert bare == []
+
+
+def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    yield name, command
+    for child, below in getattr(command, "commands", {}).items():
+        yield from _commands(below, f"{name} {child}")
 
 
 TAUGHT = [

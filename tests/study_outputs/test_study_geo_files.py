@@ -22,6 +22,7 @@ from study.cgcs2000 import cgcs2000_columns, zone_number
 from study.exports import FORMATS, plan_sheets, read_table, write_projects, write_table
 from study.labels import value_labels
 from study.network_layers import NetworkLayers, network_layers
+from study.plan_tables import PLAN_SITES
 from study.workbook import Sheet, unit_of, write_workbook
 
 KML = {"k": "http://www.opengis.net/kml/2.2"}
@@ -202,7 +203,31 @@ def test_shares_are_percent_and_units_follow_names(tmp_path: Path) -> None:
     assert (sheet[4][3].value, sheet[4][3].data_type) == ("=1+1", "s")
     assert unit_of("investment_cny") == "CNY"
     assert unit_of("cost_cny_per_mwh") == "CNY/MWh"
+    assert unit_of("cny_per_mw") == "CNY/MW"
+    assert unit_of("deliverable_gw") == "GW"
     assert unit_of("room") == ""
+
+
+def test_tables_of_a_plan_are_sheets_with_titles_units_labels_and_definitions(
+    projects: gpd.GeoDataFrame, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    site = dict.fromkeys(PLAN_SITES.columns, "") | {"order": 1, "planned_mw": 4.0, "verdict": "build_part"}
+    write_table(pd.DataFrame([site]), run / "plan" / "sites.csv")
+    measure = {"order": 1, "measure_id": "m1", "stage": 2030, "cny_per_mw": 360000.0}
+    write_table(pd.DataFrame([measure]), run / "plan" / "measures.csv")
+    write_projects(projects, tmp_path, ["xlsx"], more_sheets=plan_sheets(run), language="zh")
+    book = openpyxl.load_workbook(tmp_path / "projects.xlsx")
+    heads = {cell.value: cell.column - 1 for cell in book["plan_sites"][1]}
+    sheet = book["plan_sites"]
+    assert sheet[3][heads["planned_mw"]].value == "规划并网容量"
+    assert sheet[2][heads["full_load_hours"]].value == "h"
+    assert sheet[4][heads["verdict"]].value == "部分建设"
+    assert sheet.freeze_panes == "B4"
+    assert [cell.value for cell in book["plan_measures"][2]] == [None, None, None, "CNY/MW"]
+    defined = {row[0].value for row in book["definitions"].iter_rows(min_row=4)}
+    assert {"plan_sites", "plan_measures"} <= defined
+    assert "plan_hours" not in defined  # the run has no such table
 
 
 def test_tables_of_a_plan_become_sheets(projects: gpd.GeoDataFrame, tmp_path: Path) -> None:

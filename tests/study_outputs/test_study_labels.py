@@ -18,9 +18,13 @@ from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 from siting.pack_compare import PACK_CHANGES, PACK_RULES, PACK_STATES
 from siting.parks import PARK_HOURS, PARKS
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
+from study.run_tables import plan_contracts
 
 PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES, PARKS, PARK_HOURS)
-CONTRACTS = (PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, COST_BY_TECHNOLOGY, CO2_AVOIDED, *PACKS)
+CONTRACTS = (
+    PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, COST_BY_TECHNOLOGY, CO2_AVOIDED, *PACKS,
+    *plan_contracts(),
+)  # fmt: skip
 OWN_TABLES = {"assumptions", "sources", "definitions"}
 FOLDER = Path(study.labels.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -59,7 +63,7 @@ def test_every_code_of_the_contracts_has_a_label() -> None:
         if code and not column.endswith("_confidence")  # A, B, C speak for themselves
     ]
     assert coded
-    missing = [item for item in coded if str(item[2]) not in {label.value for label in value_labels(item[1])}]
+    missing = [item for item in coded if str(item[2]) not in {v.value for v in value_labels(item[1], item[0])}]
     assert missing == []
 
 
@@ -69,6 +73,12 @@ def test_labels_replace_codes_and_leave_other_values() -> None:
     assert shown["verdict"].tolist() == ["可接入", "something new"]
     assert shown["name_zh"].tolist() == ["connect", "b"]
     assert table["verdict"].tolist() == ["connect", "something new"]
+
+
+def test_a_table_with_codes_of_its_own_is_labelled_by_them() -> None:
+    table = pd.DataFrame({"verdict": ["build", "not_needed"]})
+    assert with_value_labels(table, "zh", "plan_sites")["verdict"].tolist() == ["全部建设", "不需要"]
+    assert with_value_labels(table, "zh", "projects")["verdict"].tolist() == ["build", "not_needed"]
 
 
 def test_definitions_hold_unit_meanings_and_codes_of_every_column() -> None:
