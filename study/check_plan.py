@@ -65,3 +65,20 @@ def refuse_unknown_stations(study: Study, network: Network) -> None:
         )  # fmt: skip
     if found:
         raise InputError(found)
+
+
+def refuse_nothing_left(study: Study, stations: int, lots: int) -> None:
+    """Refuse a plan for which ``dropped_stations`` leave none of the ``lots`` that could connect.
+
+    Raises
+    ------
+    InputError
+        With one finding, where no lot is left.
+    """
+    if lots:
+        return
+    raise InputError([
+        Finding("error", "plan.nothing_left", study.shown_path, "plan", "dropped_stations", str(stations),
+                "every station that a candidate can connect to is dropped: there is nothing to plan.",
+                "Leave at least one station with candidates; plan/sites.csv of a run names the station of each.")
+    ])  # fmt: skip

@@ -117,7 +117,12 @@ def _layer(table: gpd.GeoDataFrame, path: Path, layer: str, geometry_type: str, 
         geometry_type=geometry_type,
         append=path.exists(),
         layer_options={"DESCRIPTION": description, "GEOMETRY_NAME": "geom"},
+        dataset_options=None if path.exists() else {"VERSION": GPKG_VERSION},
     )
+
+
+GPKG_VERSION = "1.2"
+"""The version that GDAL reads without a warning since 2.2; nothing here needs a later one."""
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from grid.plan.greedy import GreedyPlan
 from grid.plan.hours import HourError
 from grid.plan.staircase import Step
 from study import records
-from study.check_plan import refuse_unknown_stations
+from study.check_plan import refuse_nothing_left, refuse_unknown_stations
 from study.pipeline import Progress, Results, no_progress
 from study.plan_basis import (
     DISCOUNT_RATE,
@@ -292,7 +292,7 @@ def compute_plan(results: Results) -> StudyPlan | None:
     Raises
     ------
     InputError
-        If the plan leaves out stations that the network does not have.
+        If the plan leaves out stations that the network does not have, or all that candidates can connect to.
     """
     basis: PlanBasis | None = results.get("plan_basis")
     if basis is None or not basis.lots:
@@ -302,6 +302,7 @@ def compute_plan(results: Results) -> StudyPlan | None:
     refuse_unknown_stations(results.study, results.get("network"))
     book = MeasureBook(results.get("network"), entry)
     problem = plan_problem(results.study.file, basis, book)
+    refuse_nothing_left(results.study, len(entry.dropped_stations), len(problem.lots))
     return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from grid.plan.contracts import PLAN_BINDING, PLAN_HOURS, PLAN_MEASURES, Decision, PlanProblem
-from grid.plan.explain import Binding, binding_rows, measure_use
+from grid.plan.explain import Binding, binding_rows, measure_use, where_it_binds
 from grid.plan.model import counts_for
 from grid.plan.staircase import staircase_table
 from layers.tables import Table, column
@@ -245,8 +245,6 @@ def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> None:
 
 
 def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Binding], part: Floats) -> None:
-    from grid.verdicts import LIMIT_EN, LIMIT_ZH
-
     held: dict[int, Binding] = {}
     for one in binding:
         for lot in one.lots:
@@ -256,11 +254,7 @@ def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Bindin
         limit = held.get(lot)
         where_zh = where_en = ""
         if limit is not None:
-            cut = limit.cut
-            where_zh = f"{problem.points[cut.point].id}方式下{LIMIT_ZH.get(cut.kind, cut.kind)}：{cut.element}"
-            where_en = f"{LIMIT_EN.get(cut.kind, cut.kind)} in {problem.points[cut.point].id}: {cut.element}"
-            if cut.outage:
-                where_zh, where_en = f"{where_zh}（{cut.outage}停运后）", f"{where_en} after loss of {cut.outage}"
+            where_zh, where_en = where_it_binds(problem, limit.cut)
         if share > 1 - 1e-4:
             verdict, a, b = "build", f"{year}年全部建设，N-1校核通过", f"all of it by {year}, N-1 verified"
         elif year:

@@ -73,6 +73,19 @@ def _even(mw: Floats) -> Floats:
     return mw / mw.sum() if mw.sum() > 0 else mw
 
 
+def where_it_binds(problem: PlanProblem, cut: Cut) -> tuple[str, str]:
+    """A row in words (Chinese, English): operating point, limit, element, outage."""
+    case = problem.points[cut.point].case
+    point_zh, point_en = case.label_zh or case.id, case.label_en or case.id
+    if point_zh == point_en == case.id:  # an hour of the year has no label but its number
+        point_zh, point_en = f"全年时刻{case.id}", f"hour {case.id} of the year"
+    zh = f"{point_zh}方式下{LIMIT_ZH.get(cut.kind, cut.kind)}：{cut.element}"
+    en = f"{LIMIT_EN.get(cut.kind, cut.kind)} in {point_en}: {cut.element}"
+    if cut.outage:
+        zh, en = f"{zh}（{cut.outage}停运后）", f"{en} after loss of {cut.outage}"
+    return zh, en
+
+
 def why_missed(answer: PlanAnswer, target: int, binding: list[Binding]) -> tuple[str, str]:
     """One sentence (Chinese, English): how many MW a target lacks and which limits keep the lots that count for it."""
     problem, decision = answer.problem, answer.decision
@@ -84,17 +97,12 @@ def why_missed(answer: PlanAnswer, target: int, binding: list[Binding]) -> tuple
     capacity = sum(problem.lots[k].capacity_mw * problem.lots[k].installed_per_mw for k in counting)
     zh, en = f"缺{missing:.1f} MW", f"{missing:.1f} MW short"
     if not goal.ceiling and goal.group != "storage" and capacity < goal.new_mw:
-        lack = goal.new_mw - capacity
-        zh += f"；候选场址总容量不足{lack:.1f} MW"
-        en += f"; all candidates together are {lack:.1f} MW too few"
+        zh += f"；目标新增{goal.new_mw:.1f} MW，候选场址合计只有{capacity:.1f} MW"
+        en += f"; {goal.new_mw:.1f} MW are asked for, all candidates together have {capacity:.1f} MW"
     rows = [b for b in binding if counting & set(b.lots) and b.stage <= goal.stage][:FIRST]
     for one in rows:
-        point = problem.points[one.cut.point].id
-        zh += f"；{point}方式下{LIMIT_ZH.get(one.cut.kind, one.cut.kind)}：{one.cut.element}"
-        en += f"; {LIMIT_EN.get(one.cut.kind, one.cut.kind)} in {point}: {one.cut.element}"
-        if one.cut.outage:
-            zh += f"（{one.cut.outage}停运后）"
-            en += f" after loss of {one.cut.outage}"
+        where_zh, where_en = where_it_binds(problem, one.cut)
+        zh, en = f"{zh}；{where_zh}", f"{en}; {where_en}"
     if np.isfinite(problem.settings.budget_cny_per_a) or np.isfinite(problem.settings.grid_budget_cny):
         zh += "；预算上限"
         en += "; the budget"

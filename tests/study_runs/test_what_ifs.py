@@ -1,0 +1,174 @@
+"""What-ifs of a plan on a small generated study: only the plan is made again, and its answer moves the right way."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from layers.contracts import InputError
+from study.manifest import read_manifest, verify_run
+from study.new import new_study
+from study.run import run_study
+from study.study_file import read_study
+
+PLAN = """
+[plan]
+stages = [2030]
+hours = 6
+storage_share = 0.10
+
+[[plan.quotas]]
+technology_group = "renewable"
+year = 2030
+least_mw = {mw}
+source = "what-if"
+"""
+GOAL_MW = 80.0
+NO_FAULT = ("convert ", "Writing sheet ", "Overwriting", "Warning: failed to launch javaldx")
+"""What LibreOffice says of its own doings; the last where no Java is installed."""
+
+
+def study_with(folder: Path, plan: str) -> Path:
+    """A county of 60 km2 with a plan."""
+    folder.mkdir(exist_ok=True)
+    path = new_study(
+        "county", folder, generated=True, area_km2=60.0, population=200_000.0, lon=116.2, lat=33.5, districts=2
+    )
+    text = path.read_text("utf-8")
+    path.write_text(re.sub(r"^(# --- 规划目标)", plan + r"\n\1", text, count=1, flags=re.M), "utf-8")
+    return path
+
+
+def planned(path: Path, root: Path) -> tuple[set[str], Path]:
+    """Stages that a run computes, and its folder."""
+    run_study(read_study(path), root=root)
+    run = (root / "data" / "processed" / "county" / "latest").resolve()
+    return {s.name for s in read_manifest(run).stages if not s.from_cache}, run
+
+
+def summary(run: Path) -> dict[str, Any]:
+    return dict(json.loads((run / "plan" / "summary.json").read_text("utf-8")))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def first(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    computed, run = planned(study_with(tmp_path_factory.mktemp("s"), PLAN.format(mw=GOAL_MW)), root)
+    assert {"land", "plan_basis", "plan"} <= computed
+    return run
+
+
+def test_the_plan_says_what_it_is_worth(first: Path) -> None:
+    """Nothing is decided by halves in so small a county, so the bound is the plan's own cost."""
+    told = summary(first)
+    assert told["gap_percent"] <= 1.0
+    assert told["best_bound_cny"] == pytest.approx(told["objective_cny"], rel=0.01)
+    assert told["ac_violations"] == 0
+
+
+def test_dearer_storage_plans_anew_and_costs_more(root: Path, first: Path, tmp_path: Path) -> None:
+    plan = PLAN.format(mw=GOAL_MW).replace("storage_share = 0.10", "storage_share = 0.10\nstorage_cny_per_mwh = 3e6")
+    computed, run = planned(study_with(tmp_path, plan), root)
+    assert computed == {"plan"}
+    assert summary(run)["objective_cny"] > summary(first)["objective_cny"]
+    assert verify_run(first) == []
+
+
+def with_dropped(*stations: str, mw: float = GOAL_MW) -> str:
+    return PLAN.format(mw=mw).replace("hours = 6", f"hours = 6\ndropped_stations = {list(stations)}")
+
+
+def test_a_dropped_station_takes_nothing_and_what_lacks_is_told(root: Path, first: Path, tmp_path: Path) -> None:
+    """Two stations carry some 80 MW each; without one of them 150 MW are out of reach."""
+    station = str(pd.read_csv(first / "plan" / "sites.csv")["station_id"].iloc[0])
+    computed, run = planned(study_with(tmp_path, with_dropped(station, mw=150.0)), root)
+    assert computed == {"plan"}
+    left = pd.read_csv(run / "plan" / "sites.csv")
+    assert left["planned_mw"].sum() > 1
+    assert not (left.loc[left["station_id"] == station, "planned_mw"] > 0).any()
+    row = pd.read_csv(run / "plan" / "targets.csv").iloc[0]
+    assert row["missing_mw"] > 1
+    (short,) = re.findall(r"^([\d.]+) MW short", row["why_en"])
+    assert float(short) == pytest.approx(row["missing_mw"], abs=0.06)
+
+
+def test_no_station_and_no_station_left_are_refused_and_nothing_is_written(
+    root: Path, first: Path, tmp_path: Path
+) -> None:
+    every = pd.read_csv(first / "plan" / "sites.csv")["station_id"].unique().tolist()
+    before = sorted(first.parent.iterdir())
+    for stations, rule in ((["S110-nowhere"], "plan.unknown_station"), (every, "plan.nothing_left")):
+        with pytest.raises(InputError) as refused:
+            planned(study_with(tmp_path / rule, with_dropped(*stations)), root)
+        assert [f.rule for f in refused.value.findings] == [rule]
+    assert sorted(first.parent.iterdir()) == before
+
+
+def test_a_target_out_of_reach_plans_anew_and_says_what_lacks(root: Path, first: Path, tmp_path: Path) -> None:
+    computed, run = planned(study_with(tmp_path, PLAN.format(mw=5000.0)), root)
+    assert computed == {"plan"}
+    row = pd.read_csv(run / "plan" / "targets.csv").iloc[0]
+    assert row["planned_mw"] + row["missing_mw"] == pytest.approx(5000.0, abs=0.01)
+    assert row["planned_mw"] >= GOAL_MW
+    for why, lacks, all_of_it in (
+        (row["why_zh"], r"缺([\d.]+) MW", r"候选场址合计只有([\d.]+) MW"),
+        (row["why_en"], r"([\d.]+) MW short", r"all candidates together have ([\d.]+) MW"),
+    ):
+        told = [float(re.search(pattern, why).group(1)) for pattern in (lacks, all_of_it)]  # type: ignore[union-attr]
+        assert told[0] == pytest.approx(row["missing_mw"], abs=0.06)
+        assert told[0] + told[1] == pytest.approx(5000.0, abs=0.15)
+
+
+# --- files of the run in other programs -----------------------------------------------------------------------------
+
+
+def needed(program: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed here")
+    return found
+
+
+def test_the_workbook_opens_in_libreoffice_without_a_warning(first: Path, tmp_path: Path) -> None:
+    """LibreOffice reads the list, writes it as CSV, and says nothing but what it converts."""
+    soffice = needed("soffice")
+    command = [soffice, f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}", "--headless", "--convert-to",
+               "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1", "--outdir",
+               str(tmp_path / "csv"), str(first / "projects.xlsx")]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert [line for line in said if not line.startswith(NO_FAULT)] == []
+    book = pd.ExcelFile(first / "projects.xlsx")
+    assert len(list((tmp_path / "csv").glob("*.csv"))) == len(book.sheet_names)
+    ids = pd.read_csv(first / "projects.csv")["candidate_id"]
+    (listed,) = (tmp_path / "csv").glob("*-projects.csv")
+    text = listed.read_text("utf-8")
+    assert all(candidate in text for candidate in ids)
+
+
+def test_the_geopackage_opens_in_gdal_without_a_warning(first: Path) -> None:
+    ogrinfo = needed("ogrinfo")
+    command = [ogrinfo, "-ro", "-al", "-so", str(first / "projects.gpkg"), "projects"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stderr.strip() == ""
+    assert f"Feature Count: {len(pd.read_csv(first / 'projects.csv'))}" in done.stdout
+    assert "candidate_id: String" in done.stdout
+
+
+def test_the_lists_of_the_run_have_the_golden_columns(first: Path) -> None:
+    golden = Path(__file__).resolve().parents[1] / "plan"
+    for name, more in (("plan/sites", []), ("projects", ["cgcs2000_zone", "cgcs2000_x_m", "cgcs2000_y_m"])):
+        lines = (golden / f"golden_{Path(name).name}_columns.csv").read_text("utf-8").splitlines()
+        header = pd.read_csv(first / f"{name}.csv", nrows=0).columns.tolist()
+        assert header == [line.partition(",")[0] for line in lines] + more
