@@ -149,8 +149,8 @@ def test_the_workbook_opens_in_libreoffice_without_a_warning(first: Path, tmp_pa
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     assert [line for line in said if not line.startswith(NO_FAULT)] == []
-    book = pd.ExcelFile(first / "projects.xlsx")
-    assert len(list((tmp_path / "csv").glob("*.csv"))) == len(book.sheet_names)
+    with pd.ExcelFile(first / "projects.xlsx") as book:
+        assert len(list((tmp_path / "csv").glob("*.csv"))) == len(book.sheet_names)
     ids = pd.read_csv(first / "projects.csv")["candidate_id"]
     (listed,) = (tmp_path / "csv").glob("*-projects.csv")
     text = listed.read_text("utf-8")
