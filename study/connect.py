@@ -93,6 +93,7 @@ def compute_connection_study(results: Results) -> ConnectionStudy | None:
         connection_terrain(results) if entry.routes else None,
         known_bays=[KnownBays(b.station, b.vn_kv, b.bays_free, b.source) for b in entry.bays],
         grouping=entry.collectors,
+        lost_cny_per_mw=entry.lost_cny_per_mw,
     )
 
 

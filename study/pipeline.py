@@ -42,6 +42,7 @@ STUDY_CODE = (
     "study/hosting_grades.py",
     "study/plan.py",
     "study/plan_basis.py",
+    "study/plan_access.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""

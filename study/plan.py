@@ -228,12 +228,18 @@ def storage_terms(entry: PlanEntry) -> StorageTerms:
 
 
 def storage_buses(lots: tuple[Lot, ...]) -> tuple[str, ...]:
-    """Buses at which storage may stand: those with the most candidate capacity."""
+    """Buses at which storage may stand: those that the most candidate capacity could connect to."""
     capacity: dict[str, float] = {}
     for lot in lots:
-        bus = lot.accesses[0].bus_id
-        capacity[bus] = capacity.get(bus, 0.0) + lot.capacity_mw
+        for bus in {access.bus_id for access in lot.accesses}:
+            capacity[bus] = capacity.get(bus, 0.0) + lot.capacity_mw
     return tuple(sorted(sorted(capacity, key=lambda b: (-capacity[b], b))[:STORAGE_BUSES]))
+
+
+def _without_stations(lot: Lot, basis: PlanBasis, dropped: tuple[str, ...]) -> Lot:
+    """The lot with its accesses at stations that stay."""
+    stays = tuple(a for a in lot.accesses if basis.stations_of.get(a.bus_id, "") not in dropped)
+    return lot if len(stays) == len(lot.accesses) else replace(lot, accesses=stays)
 
 
 def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanProblem:
@@ -243,12 +249,10 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
     entry = file.plan
     assert entry is not None
     stages = plan_stages(file)
-    use = [
-        k
-        for k, lot in enumerate(basis.lots)
-        if basis.stations_of.get(lot.accesses[0].bus_id, "") not in entry.dropped_stations
-    ]
-    lots = tuple(basis.lots[k] for k in use)
+    standing = [_without_stations(lot, basis, entry.dropped_stations) for lot in basis.lots]
+    use = [k for k, lot in enumerate(standing) if lot.accesses]
+    lots = tuple(standing[k] for k in use)
+    shared = {access.collector_id for lot in lots for access in lot.accesses}
     points = tuple(replace(p, curtailable=p.curtailable or entry.curtailment_in_cases) for p in basis.points)
     energy = sum(lot.capacity_mw * lot.energy_mwh_per_mw for lot in lots)
     cost = sum(lot.capacity_mw * lot.cost_cny_per_mw_a for lot in lots)
@@ -276,7 +280,7 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
         settings,
         LimitSettings.standard(),
         book.build,
-        (),
+        tuple(c for c in basis.accesses.collectors if c.id in shared),
         storage_terms(entry),
         storage_buses(lots),
         book.menu,
@@ -373,13 +377,11 @@ def extreme_points(
     from grid.plan.hours import extreme_hours
 
     last = len(problem.stages) - 1
-    planned = np.zeros(len(problem.lots))
-    np.add.at(planned, problem.offer_lot, decision.mw[:, last])
+    new_mw = decision.mw[:, last, None] * year.profiles[problem.offer_lot]
     network = book.build(decision.config(problem, last), year.mean)
-    loading, branches, peak = year_loading(
-        network, year.mean, year.load, year.pv, year.wind, problem.lots, year.profiles, planned
-    )
-    net = peak * year.load * problem.stages[last].load_factor - planned @ year.profiles
+    buses = [access.bus_id for _, access in problem.offers]
+    loading, branches = year_loading(network, year.mean, year.load, year.pv, year.wind, buses, new_mw)
+    net = float(network.loads["p_mw"].sum()) * year.load * problem.stages[last].load_factor - new_mw.sum(axis=0)
     found = extreme_hours(year.load, year.pv, year.wind, net, loading, branches, EXTREME_BRANCHES)
     known = {point.id for point in problem.points}
     points, columns = [], []

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from grid.connection import case_share
+from grid.connections.contracts import ConnectionStudy
 from grid.contracts import Case, FuelShare, Network
 from grid.plan.contracts import Access, Lot, Point
 from grid.plan.hours import RepresentativeHours
@@ -21,6 +22,7 @@ from layers.contracts import Demand
 from siting.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Results
+from study.plan_access import PlanAccesses, plan_accesses
 from study.year import mean_case
 
 Floats = npt.NDArray[np.float64]
@@ -51,6 +53,7 @@ class PlanBasis:
     availability: Floats
     hours: RepresentativeHours | None
     stations_of: dict[str, str]
+    accesses: PlanAccesses
 
 
 def compute_plan_basis(results: Results) -> PlanBasis | None:
@@ -59,7 +62,8 @@ def compute_plan_basis(results: Results) -> PlanBasis | None:
     if entry is None:
         return None
     table = connected_candidates(results)
-    lots, members = make_lots(table, entry.large_site_mw)
+    accesses = _accesses(results, table, entry.large_site_mw)
+    lots, members = make_lots(table, entry.large_site_mw, accesses)
     cases = records.cases(results.study.file)
     points = [Point(case.id, case, 0.0, False) for case in cases]
     shares = [[case_share(case, lot.technology) for case in cases] for lot in lots]
@@ -73,7 +77,7 @@ def compute_plan_basis(results: Results) -> PlanBasis | None:
         availability = np.hstack([availability, profiles[:, hours.hours]])
     network: Network = results.get("network")
     stations = dict(zip(network.buses["bus_id"], network.buses["station_id"], strict=True))
-    return PlanBasis(lots, members, tuple(points), availability, hours, stations)
+    return PlanBasis(lots, members, tuple(points), availability, hours, stations, accesses)
 
 
 def connected_candidates(results: Results) -> pd.DataFrame:
@@ -96,8 +100,21 @@ def connection_rate() -> float:
     return capital_recovery_factor(DISCOUNT_RATE, CONNECTION_LIFE_A) + CONNECTION_OM_SHARE
 
 
-def make_lots(table: pd.DataFrame, large_site_mw: float) -> tuple[tuple[Lot, ...], tuple[Members, ...]]:
-    """Large sites one by one, smaller ones by bus, technology and district; within a lot the cheapest energy first."""
+def _accesses(results: Results, table: pd.DataFrame, large_site_mw: float) -> PlanAccesses:
+    """What the large sites may choose from; nothing where connections were not studied together."""
+    study: ConnectionStudy | None = results.get("connection_study")
+    large = table.loc[table["grid_capacity_mw"] >= large_site_mw, "candidate_id"]
+    return PlanAccesses() if study is None else plan_accesses(study, large, connection_rate())
+
+
+def make_lots(
+    table: pd.DataFrame, large_site_mw: float, accesses: PlanAccesses | None = None
+) -> tuple[tuple[Lot, ...], tuple[Members, ...]]:
+    """Large sites one by one, smaller ones by bus, technology and district; within a lot the cheapest energy first.
+
+    The first access of a lot is where its candidates connect; ``accesses`` gives large sites others beside it.
+    """
+    many = {} if accesses is None else accesses.of_candidate
     table = table.copy()
     yearly = table["yearly_cny"] + table["connection_cny_per_a"]
     table["cny_per_mwh"] = yearly / table["energy_mwh"]
@@ -123,7 +140,7 @@ def make_lots(table: pd.DataFrame, large_site_mw: float) -> tuple[tuple[Lot, ...
                 LEAST_PART * mw if alone else 0.0,
                 float(rows["yearly_cny"].sum()) / mw,
                 float(rows["energy_mwh"].sum()) / mw,
-                (access,),
+                many.get(str(name), (access,)) if alone else (access,),
             )
         )
         members.append(Members(tuple(rows["candidate_id"]), tuple(rows["grid_capacity_mw"].astype(float))))
@@ -161,7 +178,10 @@ def _hours(
     wind = np.array([lot.group == "wind" for lot in lots])
     pv_share, wind_share = mean_profile(profiles, capacity * ~wind), mean_profile(profiles, capacity * wind)
     mean = mean_case(cases, float(load.mean()))
-    loading, branches, peak_mw = year_loading(network, mean, load, pv_share, wind_share, lots, profiles)
+    buses = [lot.accesses[0].bus_id for lot in lots]
+    peak_mw = float(network.loads["p_mw"].sum())
+    scaled = capacity * min(1.0, peak_mw / capacity.sum())
+    loading, branches = year_loading(network, mean, load, pv_share, wind_share, buses, scaled[:, None] * profiles)
     net = peak_mw * (load - (pv_share * capacity[~wind].sum() + wind_share * capacity[wind].sum()) / capacity.sum())
     hours = representative_hours(load, pv_share, wind_share, net, loading, branches, count)
     months = store.index.month
@@ -201,18 +221,11 @@ def hour_case(mean: Case, name: str, load: float, pv: float, wind: float, month:
 
 
 def year_loading(
-    network: Network,
-    mean: Case,
-    load: Floats,
-    pv: Floats,
-    wind: Floats,
-    lots: tuple[Lot, ...],
-    profiles: Floats,
-    planned_mw: Floats | None = None,
-) -> tuple[Floats, list[str], float]:
-    """DC loading of every branch in every hour [%] with new plants, their ids, the peak load [MW].
+    network: Network, mean: Case, load: Floats, pv: Floats, wind: Floats, buses: list[str], new_mw: Floats
+) -> tuple[Floats, list[str]]:
+    """DC loading of every branch in every hour [%] with new plants, and the branches' ids.
 
-    Without ``planned_mw`` (grid capacity by lot) all lots together are scaled to the peak load.
+    ``new_mw`` (plants, hours) is injected at ``buses`` (plants).
     """
     from grid.model.planning import from_network
     from grid.sensitivity import dc_flows, dc_model, ptdf
@@ -221,7 +234,6 @@ def year_loading(
     model = dc_model(case)
     factors = ptdf(model)
     row = {bus: k for k, bus in enumerate(network.buses["bus_id"])}
-    peak = float(network.loads["p_mw"].sum())
     change = np.zeros((model.arrays.n_bus, len(load)))
     loads = np.zeros(model.arrays.n_bus)
     np.add.at(loads, [row[b] for b in network.loads["bus_id"]], network.loads["p_mw"].to_numpy(float))
@@ -230,11 +242,9 @@ def year_loading(
         plants = network.generators[network.generators["fuel"] == fuel]
         for bus, mw in zip(plants["bus_id"], plants["p_max_mw"], strict=True):
             change[row[bus]] += float(mw) * share
-    capacity = np.array([lot.capacity_mw for lot in lots])
-    mw = capacity * min(1.0, peak / capacity.sum()) if planned_mw is None else planned_mw
-    np.add.at(change, [row[lot.accesses[0].bus_id] for lot in lots], mw[:, None] * profiles)
+    np.add.at(change, [row[bus] for bus in buses], new_mw)
     flows = dc_flows(model)[:, None] + factors @ change
     branches = case.branches
     with np.errstate(divide="ignore", invalid="ignore"):
         percent = 100 * np.abs(flows) / branches["rating_a_mva"].to_numpy(float)[:, None]
-    return percent, branches["branch_id"].astype(str).tolist(), peak
+    return percent, branches["branch_id"].astype(str).tolist()

@@ -22,7 +22,8 @@ from layers.tables import Table, column
 from study.labels import value_labels
 from study.pipeline import Results
 from study.plan import AT_MOST, SHARE, StudyPlan, quota_id, target_id
-from study.plan_basis import PlanBasis
+from study.plan_access import PlanAccesses
+from study.plan_basis import PlanBasis, connected_candidates, connection_rate
 from study.schema import StudyFile
 
 Floats = npt.NDArray[np.float64]
@@ -182,11 +183,10 @@ def built_by_candidate(plan: StudyPlan, basis: PlanBasis) -> pd.DataFrame:
 
 def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: list[Binding]) -> pd.DataFrame:
     """The project list of a plan, :data:`PLAN_SITES`."""
-    from study.plan_basis import connected_candidates
-
     problem = plan.answer.problem
     last = len(problem.stages) - 1
     table = built_by_candidate(plan, basis).merge(connected_candidates(results), on="candidate_id", how="left")
+    table = at_chosen_access(table, problem, plan.answer.decision, basis.accesses)
     mw = table[last].to_numpy(float)
     part = mw / table["grid_capacity_mw"].to_numpy(float)
     stages = table[list(range(len(problem.stages)))].to_numpy(float) > _BUILT_MW
@@ -215,6 +215,35 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     table["order"] = np.arange(1, len(table) + 1)
     table["responsible_unit"] = ""
     return PLAN_SITES.validate(table[list(PLAN_SITES.columns)])
+
+
+def at_chosen_access(
+    table: pd.DataFrame, problem: PlanProblem, decision: Decision, accesses: PlanAccesses
+) -> pd.DataFrame:
+    """The sites with the connection that the plan chose for them; sites not built keep that of the joint choice.
+
+    Of a collector each user pays its part by MW.
+    """
+    table = table.copy()
+    mw = decision.mw[:, -1]
+    through: dict[str, float] = {}
+    for (_, access), one in zip(problem.offers, mw, strict=True):
+        if access.collector_id:
+            through[access.collector_id] = through.get(access.collector_id, 0.0) + float(one)
+    row_of_lot = {int(lot): row for row, lot in enumerate(table["lot"])}
+    for (k, access), one in zip(problem.offers, mw, strict=True):
+        place = accesses.places.get(access.id)
+        if place is None or one <= _BUILT_MW:
+            continue
+        row = table.index[row_of_lot[k]]
+        part = float(one) / through[access.collector_id] if access.collector_id else 0.0
+        cost = place.cost_cny + part * accesses.collector_cny.get(access.collector_id, 0.0)
+        where = [place.station_id, place.bus_id, place.vn_kv, place.length_km, cost, cost * connection_rate()]
+        table.loc[row, _CONNECTION] = where
+    return table
+
+
+_CONNECTION = ["station_id", "bus_id", "vn_kv", "length_km", "connection_cost_cny", "connection_cny_per_a"]
 
 
 def _storage_share(problem: PlanProblem, decision: Decision, table: pd.DataFrame) -> Floats:

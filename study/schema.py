@@ -536,6 +536,9 @@ class ConnectionEntry(Closed):
     """Raster layer of slopes in degrees; ground without it counts as flat."""
     collectors: bool = True
     """Small sites may share a collector station."""
+    lost_cny_per_mw: Annotated[float, Field(ge=0)] = 4e6
+    """Price in the joint choice of a MW that all candidates together cannot inject after an outage, about what a MW of
+    wind or sun costs to build: the dearer, the longer the lines to stations with room. 0: each bus counts alone."""
     bays: tuple[BaysEntry, ...] = ()
 
 

@@ -295,8 +295,8 @@ STAGES: tuple[Stage, ...] = (
           ("network", "demand", "sites", "yields", "connections"), (*_GRID, "siting"), cases_config, no_sources,
           _by_own_standards(compute_curtailment)),
     Stage("plan_basis", "规划基础", "basis of the plan",
-          ("sites", "yields", "network", "demand", "connections", "costs"), (*_GRID, "siting"), plan_basis_config,
-          no_sources, _by_own_standards(compute_plan_basis)),
+          ("sites", "yields", "network", "demand", "connection_study", "connections", "costs"), (*_GRID, "siting"),
+          plan_basis_config, no_sources, _by_own_standards(compute_plan_basis)),
     Stage("plan", "规划方案", "plan", ("plan_basis",), _GRID, plan_config, no_sources,
           _by_own_standards(compute_plan)),
 )  # fmt: skip

@@ -6,8 +6,10 @@
     s.t.  sum_o x_io + u_i = 1                             every candidate takes one option, or none is left for it
           sum bays x + sum bays y <= free bays             of each station and level
           x_io <= sum_v y_v,  sum mw x <= sum mw_v y_v     members of a collector; one variant at a place
-          sum share mw x <= HC + t                         of each bus in each case (N-1 hosting capacity)
+          sum share mw x - share t <= HC                   of each bus in each case (N-1 hosting capacity)
+      sum_b g_b (sum share mw x - share t)_b <= limit  rows that buses share (grid.connections.shared), where asked for
 
+t is what the network does not take of a bus's PV and of its wind, at the price of new transformers or of a MW lost.
 x, y binary (blocks of roofs may be split and take the point of their largest part); HiGHS. Candidates look at their
 cheapest options only (:data:`TRIED`). ``best_bound_cny`` is the relaxed problem's cost: no choice among the options
 that enter is cheaper. How the choice is found: :mod:`grid.connections.search`.
@@ -15,8 +17,8 @@ that enter is cheaper. How the choice is found: :mod:`grid.connections.search`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from scipy.optimize import LinearConstraint
 
 from grid.connection import EXISTING_FEEDER, case_share
 from grid.connections.search import Floats, JointModel, relaxed, search
+from grid.connections.shared import SharedLimits
 from grid.contracts import Case
 
 TRIED = 12
@@ -33,6 +36,8 @@ TRIED = 12
 LEFT_OUT_MCNY = 1000.0
 """Cost of a candidate that finds no place: dearer than any connection."""
 MCNY = 1e6
+SHARED_ROUNDS = 12
+"""Rounds of the relaxed problem and the AC states at its injections."""
 KM_PER_DEGREE = 111.195
 
 
@@ -77,7 +82,8 @@ def choose(
     candidates: pd.DataFrame,
     hosting: pd.DataFrame,
     cases: Sequence[Case],
-    transformer_cny_per_mw: dict[str, float],
+    missing_cny_per_mw: dict[str, float],
+    shared: Callable[[Sequence[str]], SharedLimits] | None = None,
 ) -> Choice:
     """The joint choice at least cost.
 
@@ -89,8 +95,10 @@ def choose(
         Columns ``candidate_id``, ``technology``, ``grid_capacity_mw``, ``lon``, ``lat``.
     hosting, cases
         Table HOSTING and its cases; a bus without rows takes nothing without new transformers.
-    transformer_cny_per_mw
-        By ``bus_id``: cost of a MW that the bus does not take.
+    missing_cny_per_mw
+        By ``bus_id``: cost of a MW that the network does not take there.
+    shared
+        Makes the network that is asked for limits which buses share; None: each bus counts alone.
 
     Raises
     ------
@@ -101,29 +109,42 @@ def choose(
     if tried.empty:
         return Choice((), (), 0.0, 0.0)
     ids = list(dict.fromkeys(tried["candidate_id"]))
-    buses = list(dict.fromkeys(tried["bus_id"]))
-    n_x, n_y, n_u, n_t = len(tried), len(collectors), len(ids), len(buses)
-    width = n_x + n_y + n_u + n_t
-    y0, u0, t0 = n_x, n_x + n_y, n_x + n_y + n_u
+    lack = _Lack.of(tried, candidates, cases)
+    n_x, n_y, n_u, n_t, n_p = len(tried), len(collectors), len(ids), len(lack.keys), len(lack.buses) * len(cases)
+    n_p = 0 if shared is None else n_p
+    y0, u0, t0, p0 = np.cumsum([n_x, n_y, n_u, n_t]).tolist()
+    width = p0 + n_p
     cost = np.concatenate(
         [
             tried[["line_cny", "bay_cny", "rank_cny"]].sum(axis=1).to_numpy(float) / MCNY,
             collectors[["station_cny", "trunk_cny", "bay_cny"]].sum(axis=1).to_numpy(float) / MCNY,
             np.full(n_u, LEFT_OUT_MCNY),
-            np.array([transformer_cny_per_mw[bus] for bus in buses]) / MCNY,
+            np.array([missing_cny_per_mw[bus] for bus, _ in lack.keys]) / MCNY,
+            np.zeros(n_p),
         ]
     )
     rows = _Rows()
     _one_each(rows, tried, ids, u0)
     _bays(rows, tried, collectors, bays, y0)
     _collectors(rows, tried, collectors, candidates, y0)
-    _headroom(rows, tried, candidates, hosting, cases, {bus: t0 + k for k, bus in enumerate(buses)})
-    high = np.concatenate([np.ones(n_x + n_y + n_u), np.full(n_t, np.inf)])
+    lack.add_rows(rows, hosting, t0, None if shared is None else p0)
+    high = np.concatenate([np.ones(n_x + n_y + n_u), np.full(n_t + n_p, np.inf)])
     # a block of roofs is many small connections: it takes the point that has its largest part
     block = (tried["line_type"] == EXISTING_FEEDER).to_numpy()
-    whole = np.concatenate([np.where(block, 0.0, 1.0), np.ones(n_y), np.zeros(n_u + n_t)])
+    whole = np.concatenate([np.where(block, 0.0, 1.0), np.ones(n_y), np.zeros(n_u + n_t + n_p)])
     model = _joint_model(tried, collectors, candidates, ids, cost, rows.constraint(width), high, whole)
     start, bound = relaxed(model)
+    if shared is not None:
+        network = shared(lack.buses)
+        for _ in range(SHARED_ROUNDS):
+            found = network.broken(start[p0:].reshape(len(lack.buses), len(cases)))
+            if not found:
+                break
+            for cut in found:
+                at = np.flatnonzero(cut.gradient)
+                rows.add((p0 + at * len(cases) + cut.point).tolist(), cut.gradient[at].tolist(), -np.inf, cut.limit)
+            model = replace(model, constraint=rows.constraint(width))
+            start, bound = relaxed(model)
     x = search(model, start)
     taken = np.array(_largest_parts(tried, x[:n_x], x[u0:t0], ids), dtype=np.int64)
     built = np.flatnonzero(x[y0:u0] > 0.5)
@@ -243,24 +264,49 @@ def _collectors(rows: _Rows, tried: pd.DataFrame, collectors: pd.DataFrame, cand
         rows.add([y0 + k for k in at], [1.0] * len(at), -np.inf, 1.0)
 
 
-def _headroom(
-    rows: _Rows,
-    tried: pd.DataFrame,
-    candidates: pd.DataFrame,
-    hosting: pd.DataFrame,
-    cases: Sequence[Case],
-    lack: dict[str, int],
-) -> None:
-    """Power injected at each bus in each case, beyond its N-1 capacity only with new transformers."""
-    known = candidates.set_index("candidate_id")
-    mw = known["grid_capacity_mw"].loc[tried["candidate_id"]].to_numpy(float)
-    technology = known["technology"].loc[tried["candidate_id"]]
-    n_1 = hosting[hosting["mode"] == "n_1"].set_index(["bus_id", "case"])["capacity_mw"].to_dict()
-    at_bus = _positions(tried, "bus_id")
-    for case in cases:
-        shares = technology.map({t: case_share(case, t) for t in set(technology)}).to_numpy(float)
-        for bus, at in at_bus.items():
-            if (shares[at] > 0).any():
-                # what a MW lacks is counted in the plant's own MW: the share that its case asks for
-                values = [*(shares[at] * mw[at]).tolist(), -float(shares[at].max())]
-                rows.add([*at, lack[bus]], values, -np.inf, n_1.get((bus, case.id), 0.0))
+@dataclass(frozen=True)
+class _Lack:
+    """MW that the network does not take, by bus and group of technologies (PV and wind have different cases).
+
+    ``keys`` are (bus, group) with the positions of their options in ``at``; ``shares`` (options, cases).
+    """
+
+    buses: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
+    at: tuple[list[int], ...]
+    mw: Floats
+    shares: Floats
+    case_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tried: pd.DataFrame, candidates: pd.DataFrame, cases: Sequence[Case]) -> _Lack:
+        known = candidates.set_index("candidate_id").loc[tried["candidate_id"]]
+        technology = known["technology"].astype(str).to_list()
+        share = {t: [case_share(case, t) for case in cases] for t in set(technology)}
+        group = ["wind" if t.startswith("wind") else "pv" for t in technology]
+        at = _positions(pd.DataFrame({"bus": tried["bus_id"].to_list(), "group": group}), ["bus", "group"])
+        return cls(
+            tuple(sorted(set(tried["bus_id"]))), tuple(at), tuple(at.values()),
+            known["grid_capacity_mw"].to_numpy(float), np.array([share[t] for t in technology]).reshape(-1, len(cases)),
+            tuple(case.id for case in cases),
+        )  # fmt: skip
+
+    def add_rows(self, rows: _Rows, hosting: pd.DataFrame, t0: int, p0: int | None) -> None:
+        """What is injected at each bus in each case, beyond its own N-1 capacity only what is counted as missing.
+
+        With ``p0`` the injections are columns too, from there on in the order (bus, case).
+        """
+        n_1 = hosting[hosting["mode"] == "n_1"].set_index(["bus_id", "case"])["capacity_mw"].to_dict()
+        for k, at in enumerate(self.at):
+            rows.add([t0 + k, *at], [1.0, *(-self.mw[at]).tolist()], -np.inf, 0.0)
+        for number, bus in enumerate(self.buses):
+            own = [k for k, (at_bus, _) in enumerate(self.keys) if at_bus == bus]
+            options = [o for k in own for o in self.at[k]]
+            for c, case in enumerate(self.case_ids):
+                share = self.shares[:, c]
+                columns = [*options, *(t0 + k for k in own)]
+                values = [*(share[options] * self.mw[options]).tolist(), *(-share[self.at[k][0]] for k in own)]
+                if p0 is not None:
+                    rows.add([*columns, p0 + number * len(self.case_ids) + c], [*values, -1.0], 0.0, 0.0)
+                if share[options].any():
+                    rows.add(columns, values, -np.inf, n_1.get((bus, case), 0.0))

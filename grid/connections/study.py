@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from grid.connections.contracts import COLLECTORS, CONNECTION_OPTIONS, TIE_LINES
 from grid.connections.options import Rules, own_options, placed_buses
 from grid.connections.reasons import Shared, no_place, reasons
 from grid.connections.routes import Router, opened, simplified
+from grid.connections.shared import SharedLimits
 from grid.connections.terrain import RouteTerrain
 from grid.contracts import CONNECTIONS, Case, Network
 
@@ -37,6 +39,7 @@ def study_connections(
     rules: Rules | None = None,
     known_bays: Sequence[KnownBays] = (),
     grouping: bool = True,
+    lost_cny_per_mw: float = 0.0,
 ) -> ConnectionStudy:
     """How each candidate connects, jointly at least cost.
 
@@ -59,6 +62,8 @@ def study_connections(
         Free bays that are known; the others follow ``standards/station_bays.csv``.
     grouping
         Whether collector stations are offered.
+    lost_cny_per_mw
+        Price of a MW that all candidates together cannot inject, since buses share limits; 0: each bus counts alone.
 
     Returns
     -------
@@ -78,7 +83,10 @@ def study_connections(
     options = pd.concat(parts, ignore_index=True) if parts else CONNECTION_OPTIONS.empty()
     buses = placed_buses(network)
     per_mw = {b: rules.transformer_cny_per_mw(v) for b, v in zip(buses["bus_id"], buses["level"], strict=True)}
-    choice = choose(options, grouped.collectors, bays, candidates, hosting, cases, per_mw)
+    if lost_cny_per_mw > 0:
+        per_mw = {bus: max(cny, lost_cny_per_mw) for bus, cny in per_mw.items()}
+    shared = partial(SharedLimits, network, cases) if lost_cny_per_mw > 0 else None
+    choice = choose(options, grouped.collectors, bays, candidates, hosting, cases, per_mw, shared)
     collectors = grouped.collectors.assign(chosen=grouped.collectors["variant_id"].isin(choice.variant_ids))
     taken = options[options["option_id"].isin(choice.option_ids)].set_index("candidate_id")
     shared = _shares(taken, collectors[collectors["chosen"]], options, candidates)

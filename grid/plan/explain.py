@@ -58,14 +58,14 @@ def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
     use = {m: np.zeros(len(problem.lots)) for m in range(len(problem.measures)) if decision.measures[m].any()}
     mw = np.zeros(len(problem.lots))
     np.add.at(mw, problem.offer_lot, decision.mw[:, last])
+    full = problem.availability[problem.offer_lot] * decision.mw[:, last, None]
     for cut in answer.cuts:
         for need in cut.needs:
             if need.measure not in use or need.built:
                 continue
-            slope = np.zeros(len(problem.lots))
-            np.maximum.at(slope, problem.offer_lot, cut.gradient[problem.offer_bus])
+            put = np.maximum(cut.gradient[problem.offer_bus], 0.0) * full[:, cut.point]
             weight = 1.0 if np.isinf(need.relief) else min(1.0, need.relief / abs(cut.nominal))
-            use[need.measure] += weight * np.maximum(slope, 0.0) * problem.availability[:, cut.point] * mw
+            np.add.at(use[need.measure], problem.offer_lot, weight * put)
     return {m: (one / one.sum() if one.sum() > 0 else _even(mw)) for m, one in use.items()}
 
 

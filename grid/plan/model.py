@@ -424,7 +424,7 @@ class Master:
         """
         highs = self._highs
         lower, upper = np.array(self._lower), np.array(self._upper)
-        for block, fixed in ((self.y, measures), (self.b, built)):
+        for block, fixed in ((self.y, measures), (np.concatenate([self.b, self.q]), built)):
             if fixed is not None:
                 lower[block] = upper[block] = np.asarray(fixed, float)
         if missing_at_most is not None:
