@@ -66,10 +66,11 @@ def plan_accesses(study: ConnectionStudy, candidates: Iterable[str], yearly: flo
     by_id = study.options.set_index("option_id")
     first = {c: by_id.loc[chosen[c]] for c in wanted}
     paid = study.connections.set_index("candidate_id")
+    cny = dict(zip(paid.index.astype(str), paid["connection_cost_cny"].astype(float), strict=True))
     found = {c: [_first(str(chosen[c]), paid.loc[c])] for c in wanted}
     free = _bays_left(study, chosen)
     gathered = _Gathered.of(study, free)
-    for row in _others(study.options, chosen, first, paid["connection_cost_cny"].to_dict()):
+    for row in _others(study.options, chosen, first, cny):
         mine = found[row.candidate_id]
         if len(mine) < ACCESSES and gathered.takes(row):
             mine.append((row.option_id, _place(row, gathered), row.collector_id))

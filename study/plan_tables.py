@@ -235,15 +235,14 @@ def at_chosen_access(
         place = accesses.places.get(access.id)
         if place is None or one <= _BUILT_MW:
             continue
-        row = table.index[row_of_lot[k]]
+        row = int(table.index[row_of_lot[k]])
         part = float(one) / through[access.collector_id] if access.collector_id else 0.0
         cost = place.cost_cny + part * accesses.collector_cny.get(access.collector_id, 0.0)
-        where = [place.station_id, place.bus_id, place.vn_kv, place.length_km, cost, cost * connection_rate()]
-        table.loc[row, _CONNECTION] = where
+        table.at[row, "station_id"], table.at[row, "bus_id"] = place.station_id, place.bus_id
+        table.at[row, "vn_kv"], table.at[row, "length_km"] = place.vn_kv, place.length_km
+        table.at[row, "connection_cost_cny"] = cost
+        table.at[row, "connection_cny_per_a"] = cost * connection_rate()
     return table
-
-
-_CONNECTION = ["station_id", "bus_id", "vn_kv", "length_km", "connection_cost_cny", "connection_cny_per_a"]
 
 
 def _storage_share(problem: PlanProblem, decision: Decision, table: pd.DataFrame) -> Floats:

@@ -85,8 +85,8 @@ def study_connections(
     per_mw = {b: rules.transformer_cny_per_mw(v) for b, v in zip(buses["bus_id"], buses["level"], strict=True)}
     if lost_cny_per_mw > 0:
         per_mw = {bus: max(cny, lost_cny_per_mw) for bus, cny in per_mw.items()}
-    shared = partial(SharedLimits, network, cases) if lost_cny_per_mw > 0 else None
-    choice = choose(options, grouped.collectors, bays, candidates, hosting, cases, per_mw, shared)
+    together = partial(SharedLimits, network, cases) if lost_cny_per_mw > 0 else None
+    choice = choose(options, grouped.collectors, bays, candidates, hosting, cases, per_mw, together)
     collectors = grouped.collectors.assign(chosen=grouped.collectors["variant_id"].isin(choice.variant_ids))
     taken = options[options["option_id"].isin(choice.option_ids)].set_index("candidate_id")
     shared = _shares(taken, collectors[collectors["chosen"]], options, candidates)

@@ -415,7 +415,7 @@ class Master:
         time_limit_s: float = 60.0,
         start: Floats | None = None,
     ) -> Solved:
-        """Solve with or without integrality, measures and built lots fixed where given.
+        """Solve with or without integrality, measures, built lots and collectors fixed where given.
 
         Raises
         ------
@@ -486,8 +486,8 @@ class Master:
         )
 
     def built_of(self, columns: Floats) -> np.ndarray:
-        """The lots that stand, as :meth:`solve` takes them."""
-        return np.round(columns[self.b])
+        """The lots and collectors that stand, as :meth:`solve` takes them."""
+        return np.round(columns[np.concatenate([self.b, self.q])])
 
 
 def _quiet() -> highspy.Highs:
