@@ -487,7 +487,7 @@ class Master:
 
     def built_of(self, columns: Floats) -> np.ndarray:
         """The lots and collectors that stand, as :meth:`solve` takes them."""
-        return np.round(columns[np.concatenate([self.b, self.q])])
+        return np.asarray(np.round(columns[np.concatenate([self.b, self.q])]), dtype=np.float64)
 
 
 def _quiet() -> highspy.Highs:
