@@ -22,6 +22,7 @@ STUDY_CODE = (
     "study/ground.py",
     "study/weather.py",
     "study/check_sources.py",
+    "study/check_plan.py",
     "study/targets.py",
     "study/projects.py",
     "study/records.py",
