@@ -7,7 +7,7 @@ accepted plants add to the currents as sources of k times their rating.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,8 @@ from study.pipeline import Results
 WORDS_FILE = Path(__file__).with_name("short_circuit_assumptions.csv")
 ASSUMPTION_PREFIX = "short_circuit_"
 """How the ids of these assumptions begin."""
+TOLERATED_SHARE = 0.01
+"""Of its rating: by how much a breaker that is beyond its limit already may get worse, as in capacity studies."""
 GRADES = ("green", "yellow", "red", "unknown")
 
 SHORT_CIRCUIT_MARGINS = Table(
@@ -47,8 +49,9 @@ SHORT_CIRCUIT_MARGINS = Table(
         "margin_planned_percent": column(float, "%", "room below the rating with all accepted plants", nullable=True),
         "grade": column(str, "", "with all accepted plants: green, yellow (0.9 of the rating and more), "
                                  "red (0.95 and more), unknown", isin=GRADES),
-        "fault_headroom_mw": column(float, "MW", "largest further plant behind a full converter until a breaker within "
-                                                 "reach is at its limit; NaN unknown", nullable=True, ge=0),
+        "fault_headroom_mw": column(float, "MW", "largest plant behind a full converter beside today's network until a "
+                                                 "breaker within reach is at its limit (one beyond it may get worse "
+                                                 "by 1 % of its rating); NaN unknown", nullable=True, ge=0),
         "fault_binding_bus": column(str, "", "bus of that breaker; empty: none"),
         "confidence": column(str, "", "lowest of sources, breaker rating and the converters' k",
                              isin=("A", "B", "C")),
@@ -107,11 +110,11 @@ def short_circuit_study(network: Network, plants: pd.DataFrame) -> tuple[ShortCi
     number = {bus: k + 1 for k, bus in enumerate(network.buses["bus_id"])}
     inside = region_buses(network)
     rows = [number[bus] for bus in inside]
-    # a breaker beyond its limit already leaves no room: the headroom of its neighbours is zero, not unknown
-    room = fault_headroom(planned, rows, options=options) if rows else None
+    room = fault_headroom(now, rows, options=options, worsen_share=TOLERATED_SHARE) if rows else None
     table = _margins(network, inside, today.buses, later.buses, room)
     findings = [f for f in later.findings if f.severity != "note"]
-    return ShortCircuitStudy(SHORT_CIRCUIT_MARGINS.validate(table), fault_assumptions(later.findings)), findings
+    bus_of = {str(place): bus for bus, place in number.items()}
+    return ShortCircuitStudy(SHORT_CIRCUIT_MARGINS.validate(table), fault_assumptions(later.findings, bus_of)), findings
 
 
 def all_running(network: Network) -> BusBranch:
@@ -171,15 +174,20 @@ def _words() -> dict[str, dict[str, str]]:
         return {row["rule"]: row for row in csv.DictReader(stream)}
 
 
-def fault_assumptions(findings: Iterable[Finding]) -> tuple[Assumption, ...]:
-    """Every kind of assumption of the currents once, with what it concerns; other findings are left out."""
+def fault_assumptions(findings: Iterable[Finding], bus_of: Mapping[str, str]) -> tuple[Assumption, ...]:
+    """Every kind of assumption of the currents once, with what it concerns; other findings are left out.
+
+    ``bus_of``: bus by the number that a finding names it with.
+    """
     found = []
     for finding in findings:
         rule = finding.rule.removeprefix("short_circuit.")
         row = _words().get(rule)
         if row is None:
             continue
-        value = f"{finding.item} ({finding.value})" if finding.value else finding.item
+        examples, _, more = finding.item.partition(" and ")
+        named = ", ".join(bus_of.get(name, name) for name in examples.split(", "))
+        value = f"{finding.value}: {named}{', …' if more else ''}"
         found.append(
             Assumption(f"{ASSUMPTION_PREFIX}{rule}", "short_circuit", row["zh"], row["en"], value, row["source"],
                        row["confidence"])  # type: ignore[arg-type]

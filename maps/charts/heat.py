@@ -81,7 +81,7 @@ def _outages(axes: Axes, severity: Sheet, run: RunTables, language: str) -> None
         if np.isfinite(value):
             axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8, color=_ink_on(value))
     axes.set_title(word("heat.outages", language), loc="left", fontsize=9)
-    axes.figure.colorbar(picture, ax=axes, shrink=0.9)
+    axes.figure.colorbar(picture, ax=axes, shrink=0.9, label=word("heat.unit", language))
 
 
 def _in_lines(label: str) -> str:
@@ -98,7 +98,7 @@ def _year(axes: Axes, table: Floats, language: str) -> None:
     axes.set_ylabel(word("heat.month", language))
     axes.set_xlabel(word("heat.hour", language))
     axes.set_title(word("heat.year", language), loc="left", fontsize=9)
-    axes.figure.colorbar(picture, ax=axes, shrink=0.9)
+    axes.figure.colorbar(picture, ax=axes, shrink=0.9, label=word("heat.unit", language))
 
 
 def _picture(axes: Axes, table: Floats) -> AxesImage:

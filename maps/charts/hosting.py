@@ -12,7 +12,9 @@ from maps.run_tables import RunTables, Sheet
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MOST_BUSES = 40
+_MOST_BUSES = 28
+"""What fills a landscape page and can still be read."""
+WIDTH_IN = 10.2
 
 
 def hosting_order(substations: Sheet, most: int = _MOST_BUSES) -> Sheet:
@@ -47,7 +49,7 @@ def hosting_bars(run: RunTables, language: str) -> Figure | None:
         return None
     from matplotlib.ticker import NullLocator
 
-    figure = new_figure(7.4, 0.9 + 0.19 * len(shown))
+    figure = new_figure(WIDTH_IN, 0.9 + 0.19 * len(shown))
     axes = figure.subplots()
     places = np.arange(len(shown))
     limits = shown.texts("limit")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maps.charts.hosting import bus_labels, hosting_order
+from maps.charts.hosting import WIDTH_IN, bus_labels, hosting_order
 from maps.charts.look import ink_on, new_figure, palette, plain, word
 from maps.run_tables import Floats, RunTables, Sheet, case_labels
 
@@ -44,7 +44,7 @@ def hosting_heat(run: RunTables, language: str) -> Figure | None:
         return None
     labels = case_labels(run, language)
     names = [_in_lines(labels.get(case, case)) for case in cases]
-    figure = new_figure(7.4, 1.5 + 0.17 * len(shown))
+    figure = new_figure(WIDTH_IN, 1.4 + 0.17 * len(shown))
     panels = figure.subplots(1, len(_MODES), sharey=True)
     for axes, table, mode in zip(panels, tables, _MODES, strict=True):
         _panel(axes, table, names)

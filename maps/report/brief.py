@@ -158,6 +158,11 @@ def caveats(write: Writer) -> list[str]:
             "caveat.n_1", all=write.key_figure("n_1_outages"), split=write.key_figure("n_1_split"),
             diverged=write.key_figure("n_1_diverged"), over=write.key_figure("n_1_overloaded"),
         ))  # fmt: skip
+    if "short_circuit_red" in known and _value(run, "short_circuit_red") > 0:
+        lines.append(write.fill(
+            "caveat.short_circuit", all=write.key_figure("short_circuit_buses"),
+            today=write.key_figure("short_circuit_red_today"), later=write.key_figure("short_circuit_red"),
+        ))  # fmt: skip
     if "assumptions" in known:
         lines.append(write.fill(
             "caveat.assumptions", all=write.key_figure("assumptions"), weak=write.key_figure("assumptions_c")

@@ -173,7 +173,7 @@ def _year(write: Writer) -> Section:
         "year.text", hours=write.key_figure("year_hours"), above=write.key_figure("year_hours_above_rating"),
         worst=write.key_figure("year_loading_max_percent", 1),
     )  # fmt: skip
-    worst = None if run.year_branches is None else _by_largest(run.year_branches, "max_loading_percent", 20)
+    worst = None if run.year_branches is None else _by_largest(run.year_branches, "max_loading_percent", 15)
     return _section(
         write, "year", text, write.chart("duration"), _optional(write, "year.branches", "year_branches", worst)
     )

@@ -15,7 +15,7 @@ def key_figures(run: RunTables) -> pd.DataFrame:
     """Totals of the run: figure, value, unit, and the table and column that each is worked out from."""
     rows = [
         *_of_projects(run.projects), *_of_network(run), *_of_year(run.year_hours), *_of_measures(run.upgrades),
-        *_of_data(run),
+        *_of_short_circuit(run.short_circuit), *_of_data(run),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
 
@@ -96,6 +96,18 @@ def _of_measures(upgrades: Sheet | None) -> list[Row]:
             "CNY",
             f"{upgrades.file}: sum of cost_cny",
         ),
+    ]
+
+
+def _of_short_circuit(faults: Sheet | None) -> list[Row]:
+    """Buses beyond 0.95 of the breaker rating, with the plants of today and with those accepted."""
+    if faults is None or not len(faults):
+        return []
+    today, file = faults.numbers("margin_percent"), faults.file
+    return [
+        ("short_circuit_buses", int(np.isfinite(today).sum()), "", f"{file}: rows with a margin"),
+        ("short_circuit_red_today", int((today <= 5.0).sum()), "", f"{file}: rows with margin_percent <= 5"),
+        ("short_circuit_red", faults.texts("grade").count("red"), "", f"{file}: rows with grade red"),
     ]
 
 

@@ -128,6 +128,11 @@ def test_every_assumption_that_the_currents_note_has_words_and_its_confidence(to
     assert {a.id for a in today.assumptions} >= {"short_circuit_breaker_rating", "short_circuit_line_zero_sequence"}
 
 
+def test_assumptions_name_buses_as_the_study_does() -> None:
+    found = [Finding("note", "short_circuit.sections", "", "buses", "2, 7 and 3 more", "5", "", "")]
+    assert [a.value for a in fault_assumptions(found, {"2": "a/10", "7": "b/10"})] == ["5: a/10, b/10, …"]
+
+
 def test_findings_that_assume_nothing_are_left_out() -> None:
     found = [Finding("warning", "short_circuit.not_fed", "", "buses", "1", "1", "", "")]
-    assert fault_assumptions(found) == ()
+    assert fault_assumptions(found, {}) == ()
