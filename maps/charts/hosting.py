@@ -35,7 +35,7 @@ def hosting_order(substations: Sheet, most: int = _MOST_BUSES) -> Sheet:
 def bus_labels(substations: Sheet, language: str) -> list[str]:
     """Station and voltage of every row, as an axis shows them."""
     return [
-        f"{plain(name, 30)} {float(kv):g} kV"
+        f"{plain(name, 40)} {float(kv):g} kV"
         for name, kv in zip(substations.texts(f"name_{language}"), substations.numbers("vn_kv"), strict=True)
     ]
 
