@@ -50,9 +50,12 @@ class RunTables:
 
 def _typed(raw: pd.DataFrame, contract: Table | None) -> pd.DataFrame:
     promised = {} if contract is None else {**contract.columns, **contract.optional}
-    typed = {}
+    typed: dict[str, pd.Series] = {}
     for name in raw.columns:
         promise = promised.get(name)
+        if promise is not None and promise.dtype is bool:
+            typed[name] = raw[name] == "True"
+            continue
         numeric = promise.dtype in (float, int) if promise is not None else _holds_numbers(name, raw[name])
         typed[name] = pd.to_numeric(raw[name], errors="coerce") if numeric else raw[name].str.removeprefix("'")
     return pd.DataFrame(typed)

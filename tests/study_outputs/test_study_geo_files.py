@@ -216,6 +216,8 @@ def test_tables_of_a_plan_are_sheets_with_titles_units_labels_and_definitions(
     write_table(pd.DataFrame([site]), run / "plan" / "sites.csv")
     measure = {"order": 1, "measure_id": "m1", "stage": 2030, "cny_per_mw": 360000.0}
     write_table(pd.DataFrame([measure]), run / "plan" / "measures.csv")
+    stairs = pd.DataFrame({"step": [0, 1], "measure_id": ["", "m1"], "with_upgrades": [False, True]})
+    write_table(stairs, run / "plan" / "staircase.csv")
     write_projects(projects, tmp_path, ["xlsx"], more_sheets=plan_sheets(run), language="zh")
     book = openpyxl.load_workbook(tmp_path / "projects.xlsx")
     heads = {cell.value: cell.column - 1 for cell in book["plan_sites"][1]}
@@ -225,6 +227,7 @@ def test_tables_of_a_plan_are_sheets_with_titles_units_labels_and_definitions(
     assert sheet[4][heads["verdict"]].value == "部分建设"
     assert sheet.freeze_panes == "B4"
     assert [cell.value for cell in book["plan_measures"][2]] == [None, None, None, "CNY/MW"]
+    assert [row[2].value for row in book["plan_staircase"].iter_rows(min_row=4)] == [False, True]
     defined = {row[0].value for row in book["definitions"].iter_rows(min_row=4)}
     assert {"plan_sites", "plan_measures"} <= defined
     assert "plan_hours" not in defined  # the run has no such table
