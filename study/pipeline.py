@@ -44,6 +44,7 @@ STUDY_CODE = (
     "study/plan.py",
     "study/plan_basis.py",
     "study/plan_access.py",
+    "study/plan_measures.py",
     "study/pipeline.py",
 )
 """Code of this package that results depend on, beside the packages that a stage names."""

@@ -7,20 +7,17 @@ the basis).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.contracts import Case, Network
+from grid.contracts import Case
 from grid.plan.contracts import (
     Decision,
     Lot,
     PlanAnswer,
-    PlanMeasure,
     PlanProblem,
     PlanSettings,
     PlanTarget,
@@ -44,6 +41,7 @@ from study.plan_basis import (
     mean_profile,
     year_loading,
 )
+from study.plan_measures import MeasureBook, agreement_buses, new_stations
 from study.schema import PlanEntry, QuotaEntry, StudyFile, TargetEntry
 from study.year import mean_case
 
@@ -78,74 +76,6 @@ class StudyPlan:
 
 
 # --- the problem ------------------------------------------------------------------------------------------------
-
-
-class MeasureBook:
-    """The menu as the plan asks for it: measures by element, and networks with some of them built."""
-
-    def __init__(self, network: Network, entry: PlanEntry) -> None:
-        from grid.measures.contracts import MEASURES
-
-        self.network, self.entry = network, entry
-        self.table = MEASURES.empty()
-        self._built: dict[tuple[frozenset[str], str], Network] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_built": {}}
-
-    def menu(self, elements: object) -> tuple[PlanMeasure, ...]:
-        """Measures for elements, in the menu's order."""
-        from grid.measures.menu import measures_menu
-
-        found = measures_menu(self.network, list(elements), kinds=list(self.entry.measures))  # type: ignore[call-overload]
-        found = found[found["effect"] != "injection"]
-        new = found[~found["measure_id"].isin(self.table["measure_id"])]
-        if len(new):
-            self.table = (
-                new.reset_index(drop=True) if self.table.empty else pd.concat([self.table, new], ignore_index=True)
-            )
-        return tuple(plan_measure(row, self.entry.decided_in) for row in found.itertuples())
-
-    def build(self, config: frozenset[str], case: Case) -> Network:
-        """The network with measures; dynamic ratings as the case's season has them."""
-        limits = self.table["measure_id"].isin(config) & (self.table["effect"] == "limits")
-        key = (config, case.season if limits.any() else "")
-        if key not in self._built:
-            self._built[key] = self._build(*key)
-        return self._built[key]
-
-    def _build(self, config: frozenset[str], season: str) -> Network:
-        from grid.measures.apply import apply_measures
-        from grid.measures.contracts import Measure
-        from grid.measures.effects import rating_effect
-
-        if not config:
-            return self.network
-        rows = self.table[self.table["measure_id"].isin(config)].sort_values("measure_id")
-        network = apply_measures(self.network, rows)
-        for measure_id in rows.loc[rows["effect"] == "limits", "measure_id"]:
-            effect = rating_effect(Measure.at(rows, str(measure_id)), season)
-            lines = network.lines.copy()
-            lines.loc[lines["line_id"] == effect.element, "max_i_ka"] *= effect.factor
-            network = replace(network, lines=lines)
-        return network
-
-
-def plan_measure(row: Any, decided_in: int | None = None) -> PlanMeasure:
-    """A row of the menu as the plan takes it; it stands no earlier than its lead time after the year of the decision.
-
-    Without that year (None) stages are years of operation and every measure can stand in time.
-    """
-    return PlanMeasure(
-        str(row.measure_id),
-        str(row.kind),
-        str(row.element),
-        float(row.investment_cny),
-        float(row.annual_cost_cny),
-        str(row.exclusive_group),
-        tuple(str(row.requires).split()),
-        0 if decided_in is None else decided_in + math.ceil(row.lead_time_years),
-    )
 
 
 def plan_stages(file: StudyFile) -> tuple[Stage, ...]:
@@ -253,7 +183,10 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
     use = [k for k, lot in enumerate(standing) if lot.accesses]
     lots = tuple(standing[k] for k in use)
     shared = {access.collector_id for lot in lots for access in lot.accesses}
-    points = tuple(replace(p, curtailable=p.curtailable or entry.curtailment_in_cases) for p in basis.points)
+    points = tuple(
+        replace(p, curtailable=p.curtailable or entry.curtailment_in_cases, call_h=entry.case_call_h)
+        for p in basis.points
+    )
     energy = sum(lot.capacity_mw * lot.energy_mwh_per_mw for lot in lots)
     cost = sum(lot.capacity_mw * lot.cost_cny_per_mw_a for lot in lots)
     settings = PlanSettings(
@@ -284,6 +217,7 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
         storage_terms(entry),
         storage_buses(lots),
         book.menu,
+        agreement_buses(book.network, entry),
     )
 
 
@@ -304,7 +238,7 @@ def compute_plan(results: Results) -> StudyPlan | None:
     entry = results.study.file.plan
     assert entry is not None
     refuse_unknown_stations(results.study, results.get("network"))
-    book = MeasureBook(results.get("network"), entry)
+    book = MeasureBook(results.get("network"), entry, new_stations(results.study.file))
     problem = plan_problem(results.study.file, basis, book)
     refuse_nothing_left(results.study, len(entry.dropped_stations), len(problem.lots))
     return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))

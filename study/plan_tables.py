@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from grid.plan.agreements import agreement_cny, called_mwh, held_back_mwh
 from grid.plan.contracts import PLAN_BINDING, PLAN_HOURS, PLAN_MEASURES, Decision, PlanProblem
 from grid.plan.explain import Binding, binding_rows, measure_use, where_it_binds
 from grid.plan.model import counts_for
@@ -255,6 +256,8 @@ def _storage_share(problem: PlanProblem, decision: Decision, table: pd.DataFrame
 def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> None:
     """Measures that each site uses, its share of investment and yearly cost."""
     use = measure_use(plan.answer)
+    problem, decision = plan.answer.problem, plan.answer.decision
+    paid = agreement_cny(problem, decision.called_mw, len(problem.stages) - 1)
     lot = table["lot"].to_numpy(int)
     planned = table["planned_mw"].to_numpy(float)
     in_lot = np.bincount(lot, planned, len(plan.answer.problem.lots))
@@ -265,7 +268,7 @@ def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> None:
         measure = plan.answer.problem.measures[row]
         mine = share[lot] * share_of_lot
         investment += mine * measure.investment_cny
-        yearly += mine * measure.cost_cny_per_a
+        yearly += mine * (measure.cost_cny_per_a + float(paid[row]))
         names = np.where(mine > 1e-6, names + " " + measure.id, names)
     table["shared_upgrades"] = [str(name).strip() for name in names]
     table["shared_upgrade_cny"] = investment
@@ -334,6 +337,8 @@ def measures_table(plan: StudyPlan) -> pd.DataFrame:
     }
     built.sort(key=lambda m: (stairs.get(problem.measures[m].id, 9999), problem.measures[m].investment_cny))
     menu = plan.menu.set_index("measure_id")
+    last = len(problem.stages) - 1
+    paid = agreement_cny(problem, decision.called_mw, last)
     rows = []
     for order, m in enumerate(built, start=1):
         measure = problem.measures[m]
@@ -349,7 +354,8 @@ def measures_table(plan: StudyPlan) -> pd.DataFrame:
                 text["description_en"],
                 problem.stages[int(decision.measures[m].argmax())].year,
                 measure.investment_cny,
-                measure.cost_cny_per_a,
+                measure.cost_cny_per_a + float(paid[m]),
+                called_mwh(problem, decision.called_mw, m, last),
                 unlocked,
                 measure.investment_cny / unlocked if unlocked > 0 else np.nan,
                 text["cost_confidence"],
@@ -485,7 +491,8 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
     energy = np.array([problem.lots[k].energy_mwh_per_mw for k, _ in problem.offers])
     stages = []
     for s, stage in enumerate(problem.stages):
-        mw, lost = decision.mw[:, s], float((decision.curtailed_mw[:, :, s] * hours).sum())
+        held = held_back_mwh(problem, decision.called_mw, s)
+        mw, lost = decision.mw[:, s], float((decision.curtailed_mw[:, :, s] * hours).sum()) + held
         own = [t for t, target in enumerate(problem.targets) if target.stage == s]
         stages.append(
             {
@@ -497,9 +504,10 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
                 ),
                 "energy_mwh": float(mw @ energy) - lost,
                 "curtailed_mwh": lost,
+                "held_back_by_contract_mwh": held,
                 "storage_mw": float(decision.storage_mw[:, s].sum()),
                 "storage_mwh": float(decision.storage_mwh[:, s].sum()),
-                "measures": sorted(decision.config(problem, s)),
+                "measures": sorted(m.id for m in decision.built(problem, s)),
                 "grid_investment_cny": float(
                     sum(m.investment_cny for m, b in zip(problem.measures, decision.measures[:, s], strict=True) if b)
                 ),

@@ -42,6 +42,18 @@ class QuotaEntry(Closed):
     """Where the figure comes from."""
 
 
+class NewStationEntry(Closed):
+    """A station that the network does not have and the plan may build."""
+
+    name_zh: str
+    name_en: str
+    vn_kv: Literal[110, 220]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+    """WGS-84, degrees."""
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    source: str = ""
+
+
 class PlanEntry(Closed):
     """Which sites, connections and measures to build, in which year, at least cost; proved by AC load flow."""
 
@@ -66,10 +78,22 @@ class PlanEntry(Closed):
     """Representative hours of the year; 0: the named cases alone."""
     large_site_mw: Annotated[float, Field(gt=0)] = 40.0
     """Sites from this grid capacity on are decided one by one, smaller ones by bus and technology."""
-    measures: tuple[str, ...] = ("add_transformer", "replace_transformer", "second_circuit", "reconductor")
-    """Kinds of measures on the menu; empty: none."""
+    measures: tuple[str, ...] = (
+        "add_transformer",
+        "replace_transformer",
+        "second_circuit",
+        "reconductor",
+        "new_station",
+    )
+    """Kinds of measures on the menu; empty: none. Of storage the plan decides by itself."""
+    stations: tuple[NewStationEntry, ...] = ()
+    """Stations that the plan may build, beside planned ones of the network that have a place and do not stand yet."""
+    case_call_h: Annotated[float, Field(ge=0, le=8760)] = 200.0
+    """Hours of the year like a named case: for so many curtailment contracts are paid and capped where they are called
+    in it (demand response at most for its own hours). 200 h bring 5 % of a PV plant's energy to about 30 % of its
+    capacity."""
     most_measures: Annotated[int, Field(ge=0, le=200)] = 24
-    """Measures considered at once, those for the dearest limits first."""
+    """Measures of the network considered at once, those for the dearest limits first."""
     storage_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Storage by new grid capacity as a scenario, e.g. 0.10."""
     storage_hours: Annotated[float, Field(gt=0)] = 2.0

@@ -69,7 +69,11 @@ def build_station(network: Network, measure: Measure) -> Network:
 
 
 def loop_in(network: Network, line_id: str, measure: Measure) -> Network:
-    """The line cut at the foot of the station; both parts reach the station's bus of the line's level."""
+    """The line cut at the foot of the station; both parts reach the station's bus of the line's level.
+
+    Of a line that other stations have cut already, the nearest part is looped in.
+    """
+    line_id = _nearest_part(network, line_id, measure)
     line = row_of(network.lines, "line_id", line_id)
     level = line_level(network, line_id)
     one = replace(network, lines=network.lines[network.lines["line_id"] == line_id])
@@ -85,6 +89,18 @@ def loop_in(network: Network, line_id: str, measure: Measure) -> Network:
         part |= {"path_wkt": "", "note": "planned", "corridor_id": part["line_id"]}
     rest = network.lines[network.lines["line_id"] != line_id]
     return replace(network, lines=appended(rest, parts))
+
+
+def _nearest_part(network: Network, line_id: str, measure: Measure) -> str:
+    """The line itself, or the nearest of its parts (``line>station``, ``station>line``) where it is cut."""
+    ids = network.lines["line_id"]
+    parts = ids[[line_id in one.split(">") for one in ids]]
+    if (ids == line_id).any() or parts.empty:
+        return line_id
+    of_line = replace(network, lines=network.lines[ids.isin(parts)])
+    foot = nearest_line(of_line, line_level(network, str(parts.iloc[0])), measure.lon, measure.lat)
+    assert foot is not None
+    return foot.line_id
 
 
 def _has_level(network: Network, vn_kv: float) -> bool:

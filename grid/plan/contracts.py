@@ -8,7 +8,7 @@ otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -32,8 +32,18 @@ GROUPS = ("pv", "wind", "renewable", "storage")
 BuildNetwork = Callable[[frozenset[str], Case], Network]
 """The network with some measures built (their ids), as it stands in a case (ratings may follow the season)."""
 
-Menu = Callable[[Sequence[str]], "tuple[PlanMeasure, ...]"]
-"""Measures for elements and buses that bind, the most wanted first; without those that do not help there."""
+Menu = Callable[["Wanted"], "tuple[PlanMeasure, ...]"]
+"""Measures for what binds, the most wanted first; without those that do not help there."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the menu is asked for: elements that bind; buses at which holding new plants back would help, and buses at
+    which less load would; the dearest first."""
+
+    elements: tuple[str, ...]
+    held_buses: tuple[str, ...] = ()
+    fed_buses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,12 +58,14 @@ class Stage:
 @dataclass(frozen=True)
 class Point:
     """An operating point. ``weight_h`` hours of the year are like it (0: a named case or an extreme that only has to
-    hold); where ``curtailable`` new plants may be held back."""
+    hold); where ``curtailable`` new plants may be held back. ``call_h`` is for how many hours contracts and demand
+    response are paid where they are called in a point without weight."""
 
     id: str
     case: Case
     weight_h: float
     curtailable: bool
+    call_h: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -102,8 +114,36 @@ class Collector:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """What a measure without any building lets the plan call at a bus, paid by the MWh.
+
+    A curtailment contract holds back up to ``plant_share`` of the new plants' output in points that are firm
+    otherwise, in a year at most ``energy_share_max`` of their energy. Demand response (``plant_share`` 0) takes up to
+    ``power_mw`` off a full load, in a year no more than ``hours_max`` hours of it.
+    """
+
+    bus_id: str
+    cny_per_mwh: float
+    plant_share: float = 0.0
+    energy_share_max: float = 1.0
+    power_mw: float = 0.0
+    hours_max: float = float("inf")
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it is a contract about plants, not about load."""
+        return self.plant_share > 0
+
+    @property
+    def sign(self) -> float:
+        """What a MW that is called feeds into the network [MW]."""
+        return -1.0 if self.holds_back else 1.0
+
+
+@dataclass(frozen=True)
 class PlanMeasure:
-    """A measure of the menu that changes network or ratings, built whole or not at all."""
+    """A measure of the menu, built or agreed whole or not at all; with an ``agreement`` it acts on injections,
+    otherwise on the network or its ratings."""
 
     id: str
     kind: str
@@ -114,6 +154,7 @@ class PlanMeasure:
     requires: tuple[str, ...] = ()
     first_year: int = 0
     """Earliest year in which it can stand (lead time)."""
+    agreement: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +216,8 @@ class PlanSettings:
     time_limit_s: float = 150.0
     measures_allowed: bool = True
     most_measures: int = 24
-    """Measures considered at once, those for the dearest rows first."""
+    """Measures of the network considered at once, those for the dearest rows first; agreements do not count, since no
+    network has to be built for them."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +239,8 @@ class PlanProblem:
     storage_buses: tuple[str, ...] = ()
     menu: Menu | None = None
     """Where given, measures for what binds without them are taken from here, beside ``measures``."""
+    agreement_buses: tuple[str, ...] = ()
+    """Buses beside those of lots and storage at which the menu's agreements may act."""
 
     @cached_property
     def offers(self) -> tuple[tuple[int, Access], ...]:
@@ -206,7 +250,8 @@ class PlanProblem:
     @cached_property
     def buses(self) -> tuple[str, ...]:
         """Buses that something can be injected at, sorted."""
-        return tuple(sorted({access.bus_id for _, access in self.offers} | set(self.storage_buses)))
+        agreed = {m.agreement.bus_id for m in self.measures if m.agreement is not None} | set(self.agreement_buses)
+        return tuple(sorted({access.bus_id for _, access in self.offers} | set(self.storage_buses) | agreed))
 
     @cached_property
     def bus_row(self) -> Mapping[str, int]:
@@ -229,7 +274,8 @@ class PlanProblem:
 class Decision:
     """A plan's numbers. Shapes: ``mw`` (offers, stages); ``measures`` (measures, stages); ``storage_mw`` and
     ``storage_mwh`` (storage buses, stages); ``curtailed_mw`` (buses, points, stages), ``storage_power_mw`` (storage
-    buses, points, stages; positive feeds the network); ``missing_mw`` (targets)."""
+    buses, points, stages; positive feeds the network); ``missing_mw`` (targets); ``called_mw`` (measures, points,
+    stages; what agreements hold back or take off the load; empty: nothing)."""
 
     mw: Floats
     measures: Bools
@@ -239,10 +285,15 @@ class Decision:
     storage_power_mw: Floats
     missing_mw: Floats
     collectors: Bools
+    called_mw: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+
+    def built(self, problem: PlanProblem, stage: int) -> tuple[PlanMeasure, ...]:
+        """Measures that stand in a stage."""
+        return tuple(m for m, built in zip(problem.measures, self.measures[:, stage], strict=True) if built)
 
     def config(self, problem: PlanProblem, stage: int) -> frozenset[str]:
-        """Ids of the measures that stand in a stage."""
-        return frozenset(m.id for m, built in zip(problem.measures, self.measures[:, stage], strict=True) if built)
+        """Ids of the measures of network and ratings that stand in a stage: what the network depends on."""
+        return frozenset(m.id for m in self.built(problem, stage) if m.agreement is None)
 
     def injections_mw(self, problem: PlanProblem, point: int, stage: int) -> Floats:
         """What is injected at each bus of the problem at a point [MW]."""
@@ -251,6 +302,9 @@ class Decision:
         out -= self.curtailed_mw[:, point, stage]
         rows = np.array([problem.bus_row[b] for b in problem.storage_buses], dtype=np.int64)
         np.add.at(out, rows, self.storage_power_mw[:, point, stage])
+        for called, measure in zip(self.called_mw, problem.measures, strict=False):
+            if measure.agreement is not None:
+                out[problem.bus_row[measure.agreement.bus_id]] += measure.agreement.sign * called[point, stage]
         return out
 
 
@@ -347,7 +401,8 @@ PLAN_MEASURES = Table(
         "description_en": column(str, "", "what is built"),
         "stage": column(int, "", "year from which it stands"),
         "investment_cny": column(float, "CNY", "investment", ge=0),
-        "annual_cost_cny": column(float, "CNY", "annuity and operation", ge=0),
+        "annual_cost_cny": column(float, "CNY", "annuity and operation; with what is paid by the MWh", ge=0),
+        "called_mwh": column(float, "MWh", "held back or taken off the load in a year of the last stage", ge=0),
         "unlocked_mw": column(float, "MW", "grid capacity the network takes more with it, after those before it", ge=0),
         "cny_per_mw": column(float, "CNY/MW", "investment by MW unlocked; empty where none", nullable=True, ge=0),
         "cost_confidence": column(str, "", "A, B or C"),

@@ -51,7 +51,8 @@ def held_lots(problem: PlanProblem, cut: Cut) -> tuple[int, ...]:
 def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
     """Share of every lot in each built measure, by measure row; shares of a measure sum to 1.
 
-    The use is what a lot puts on the rows that the measure relieves, each row by its relief against its limit.
+    The use is what a lot puts on the rows that the measure relieves, each row by its relief against its limit; a
+    curtailment contract is used by the plants at its bus.
     """
     problem, decision = answer.problem, answer.decision
     last = len(problem.stages) - 1
@@ -59,6 +60,11 @@ def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
     mw = np.zeros(len(problem.lots))
     np.add.at(mw, problem.offer_lot, decision.mw[:, last])
     full = problem.availability[problem.offer_lot] * decision.mw[:, last, None]
+    for m, one in use.items():
+        agreement = problem.measures[m].agreement
+        if agreement is not None and agreement.holds_back:
+            there = problem.offer_bus == problem.bus_row[agreement.bus_id]
+            np.add.at(one, problem.offer_lot[there], decision.mw[there, last])
     for cut in answer.cuts:
         for need in cut.needs:
             if need.measure not in use or need.built:

@@ -2,7 +2,7 @@
 
 It keeps every row of the network and every target that the optimised plan keeps, so that its cost can only be higher:
 LP bound <= mixed-integer plan <= greedy plan. Storage stands where a target or a share asks for it and rests; nothing
-is curtailed; all is built in the first stage in which a target asks for it.
+is curtailed, nothing agreed on; all is built in the first stage in which a target asks for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from grid.plan.agreements import agreement_cny
 from grid.plan.contracts import Bools, Decision, Floats, PlanProblem
 from grid.plan.model import PENALTY_PER_MW, counts_for
 from grid.plan.solve import Search
@@ -42,9 +43,11 @@ def greedy_plan(search: Search, measures_in_order: Sequence[str]) -> GreedyPlan:
     """Greedy plan on the rows of a search; its own AC states add rows until it is clean."""
     begun = time.perf_counter()
     problem = search.problem
+    agreed = {m.id for m in problem.measures if m.agreement is not None}
+    measures_in_order = [m for m in measures_in_order if m not in agreed]
     count = 0
     while True:
-        built = list(measures_in_order[:count])
+        built = measures_in_order[:count]
         decision, clean = _proved(search, built)
         late = time.perf_counter() - begun > TIME_LIMIT_S
         if decision.missing_mw.sum() <= 1e-6 or count >= len(measures_in_order) or late:
@@ -202,5 +205,6 @@ def cost_of(problem: PlanProblem, decision: Decision) -> float:
         hours = np.array([point.weight_h for point in problem.points])
         lost = (decision.curtailed_mw[:, :, s] * hours).sum()
         yearly += problem.settings.curtailed_cny_per_mwh * float(lost)
+        yearly += float(agreement_cny(problem, decision.called_mw, s).sum())
         total += stage.weight * yearly
     return total

@@ -5,7 +5,7 @@
     min   sum_s w_s [ sum_o c_o x_os + f_o b_os + sum_m a_m y_ms + storage + curtailed energy ]      (least_cost)
     s.t.  x_os <= cap b_os,  x_os >= least b_os,  x, b, y never fall from stage to stage
           targets and quotas (elastic: what is missing is paid at PENALTY), storage share, budgets, utilisation floor
-          p_bhs = sum_o a_oh x_os - curtailed_bhs + storage_bhs                                  injections
+          p_bhs = sum_o a_oh x_os - curtailed_bhs + storage_bhs + agreements_bhs                 injections
           g . p_hs <= limit + sum_m relief_m (1 if the measure stands otherwise than in the row)  rows of the network
 
 A relief that has no bound is the least that makes the row idle for every plan: what it could reach with all lots at
@@ -15,20 +15,21 @@ million CNY inside, so that all numbers are of the order of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
 import numpy as np
 
+from grid.plan.agreements import AgreementColumns
 from grid.plan.contracts import Cut, Decision, Floats, Ints, PlanProblem, PlanTarget
+from grid.plan.programme import INF, MILLION, Columns, Rows, highs_of, quiet_highs
+from grid.plan.storage_columns import StorageColumns
 
-MILLION = 1e6
 PENALTY_PER_MW = 20.0
 """Million CNY a year for a MW that is missing of a target: some fifty times what a MW costs."""
 SMALL_COST = 1e-3
 """Weight of cost where the objective is energy or power, so that of equal plans the cheaper one is taken."""
-_INF = highspy.kHighsInf
 
 
 @dataclass(frozen=True)
@@ -50,26 +51,6 @@ class Unsolved(Exception):
     """HiGHS ended without a plan although every target is elastic: the budgets or shares contradict each other."""
 
 
-class _Rows:
-    """Rows collected for one call to HiGHS."""
-
-    def __init__(self) -> None:
-        self.lower: list[float] = []
-        self.upper: list[float] = []
-        self.start: list[int] = []
-        self.index: list[int] = []
-        self.value: list[float] = []
-
-    def add(self, lower: float, upper: float, index: Iterable[int], value: Iterable[float]) -> None:
-        self.start.append(len(self.index))
-        self.lower.append(lower)
-        self.upper.append(upper)
-        for i, v in zip(index, value, strict=True):
-            if v != 0.0:
-                self.index.append(int(i))
-                self.value.append(float(v))
-
-
 class Master:
     """The programme of one problem. Network rows are added as they are found; nothing is ever taken away.
 
@@ -79,41 +60,21 @@ class Master:
 
     def __init__(self, problem: PlanProblem) -> None:
         self.problem = problem
-        self._lower: list[float] = []
-        self._upper: list[float] = []
-        self._cost: list[float] = []
-        self._quantity: list[float] = []
-        self._whole: list[int] = []
+        self._table = Columns()
         self._layout()
-        rows = _Rows()
+        rows = Rows()
         self._plant_rows(rows)
         self._measure_rows(rows)
-        self._storage_rows(rows)
+        self.storage.add_rows(rows)
         self._year_rows(rows)
+        self.agreements.add_rows(rows, self.x, self.y, self.curtailed)
         self._goal_rows(rows)
         self.first_cut_row = len(rows.lower)
         self.cuts: list[tuple[Cut, int]] = []
         self.price_per_mw = 0.0
-        self._highs = self._pass(rows)
+        self._highs = highs_of(self._table, rows, self._objective(penalty=True))
 
     # ---------------------------------------------------------------- columns
-
-    def _columns(
-        self,
-        shape: tuple[int, ...],
-        upper: float | Floats,
-        cost: float | Floats = 0.0,
-        whole: bool = False,
-        quantity: float | Floats = 0.0,
-    ) -> Ints:
-        first, count = len(self._lower), int(np.prod(shape))
-        self._lower += [0.0] * count
-        self._upper += np.broadcast_to(np.asarray(upper, float), shape).ravel().tolist()
-        self._cost += np.broadcast_to(np.asarray(cost, float), shape).ravel().tolist()
-        self._quantity += np.broadcast_to(np.asarray(quantity, float), shape).ravel().tolist()
-        if whole:
-            self._whole += list(range(first, first + count))
-        return np.arange(first, first + count).reshape(shape)
 
     def _layout(self) -> None:
         p, s = self.problem, len(self.problem.stages)
@@ -124,7 +85,7 @@ class Master:
         gain = np.array([lot.energy_mwh_per_mw if energy else 1.0 for lot in lots])
         capacity = np.array([lot.capacity_mw for lot in lots])
         n = len(p.offers)
-        self.x = self._columns(
+        self.x = self._table.add(
             (n, s),
             np.repeat(capacity[:, None], s, 1),
             np.outer(cost, weight) / MILLION,
@@ -134,39 +95,29 @@ class Master:
             [lot.least_mw > 0 or a.fixed_cny_per_a > 0 for lot, (_, a) in zip(lots, p.offers, strict=True)], dtype=bool
         )
         fixed = np.array([a.fixed_cny_per_a for _, a in p.offers])[self.lumpy]
-        self.b = self._columns((int(self.lumpy.sum()), s), 1.0, np.outer(fixed, weight) / MILLION, whole=True)
+        self.b = self._table.add((int(self.lumpy.sum()), s), 1.0, np.outer(fixed, weight) / MILLION, whole=True)
         allowed = np.array(
             [[p.settings.measures_allowed and stage.year >= m.first_year for stage in p.stages] for m in p.measures],
             dtype=float,
         ).reshape(len(p.measures), s)
         price = np.array([m.cost_cny_per_a for m in p.measures])
-        self.y = self._columns((len(p.measures), s), allowed, np.outer(price, weight) / MILLION, whole=True)
+        self.y = self._table.add((len(p.measures), s), allowed, np.outer(price, weight) / MILLION, whole=True)
         collectors = np.array([c.cost_cny_per_a for c in p.collectors])
-        self.q = self._columns((len(p.collectors), s), 1.0, np.outer(collectors, weight) / MILLION, whole=True)
-        self._storage_columns(weight)
+        self.q = self._table.add((len(p.collectors), s), 1.0, np.outer(collectors, weight) / MILLION, whole=True)
+        self.storage = StorageColumns(p, self._table, weight)
         self.curtailed = self._curtailed_columns(weight)
-        self.missing = self._columns((len(p.targets),), _INF, PENALTY_PER_MW)
-
-    def _storage_columns(self, weight: Floats) -> None:
-        p, s, h = self.problem, len(self.problem.stages), len(self.problem.points)
-        terms, count = p.storage, len(p.storage_buses) if self.problem.storage else 0
-        mw = terms.cny_per_mw_a * weight / MILLION if terms else weight
-        mwh = terms.cny_per_mwh_a * weight / MILLION if terms else weight
-        most = terms.most_mw_per_bus if terms else 0.0
-        self.power = self._columns((count, s), most, np.broadcast_to(mw, (count, s)))
-        self.content = self._columns((count, s), _INF, np.broadcast_to(mwh, (count, s)))
-        self.charge = self._columns((count, h, s), _INF)
-        self.discharge = self._columns((count, h, s), _INF)
+        self.agreements = AgreementColumns(p, self._table, weight)
+        self.missing = self._table.add((len(p.targets),), INF, PENALTY_PER_MW)
 
     def _curtailed_columns(self, weight: Floats) -> Ints:
         """Curtailed power of each bus; a point where nothing may be curtailed has an upper bound of 0."""
         p = self.problem
         hours = np.array([point.weight_h for point in p.points])
-        allowed = np.array([_INF if point.curtailable else 0.0 for point in p.points])
+        allowed = np.array([INF if point.curtailable else 0.0 for point in p.points])
         shape = (len(p.buses), len(p.points), len(p.stages))
         price = p.settings.curtailed_cny_per_mwh / MILLION
         energy = p.settings.objective == "most_energy"
-        return self._columns(
+        return self._table.add(
             shape,
             np.broadcast_to(allowed[None, :, None], shape),
             np.broadcast_to(price * hours[None, :, None] * weight, shape),
@@ -175,7 +126,7 @@ class Master:
 
     # ---------------------------------------------------------------- rows
 
-    def _plant_rows(self, rows: _Rows) -> None:
+    def _plant_rows(self, rows: Rows) -> None:
         p, place = self.problem, np.cumsum(self.lumpy) - 1
         by_lot: dict[int, list[int]] = {}
         by_collector: dict[str, list[int]] = {}
@@ -188,29 +139,29 @@ class Master:
                 lot, x = p.lots[k], self.x[o, s]
                 if self.lumpy[o]:
                     b = self.b[place[o], s]
-                    rows.add(-_INF, 0.0, (x, b), (1.0, -lot.capacity_mw))
+                    rows.add(-INF, 0.0, (x, b), (1.0, -lot.capacity_mw))
                     if lot.least_mw > 0:
-                        rows.add(0.0, _INF, (x, b), (1.0, -min(lot.least_mw, lot.capacity_mw)))
+                        rows.add(0.0, INF, (x, b), (1.0, -min(lot.least_mw, lot.capacity_mw)))
                     if s:
-                        rows.add(0.0, _INF, (b, self.b[place[o], s - 1]), (1.0, -1.0))
+                        rows.add(0.0, INF, (b, self.b[place[o], s - 1]), (1.0, -1.0))
                 if s:
-                    rows.add(0.0, _INF, (x, self.x[o, s - 1]), (1.0, -1.0))
+                    rows.add(0.0, INF, (x, self.x[o, s - 1]), (1.0, -1.0))
                 if access.requires:
                     y = self.y[p.measure_row[access.requires], s]
-                    rows.add(-_INF, 0.0, (x, y), (1.0, -lot.capacity_mw))
+                    rows.add(-INF, 0.0, (x, y), (1.0, -lot.capacity_mw))
             for k, offers in by_lot.items():
                 if len(offers) > 1:
-                    rows.add(-_INF, p.lots[k].capacity_mw, self.x[offers, s], [1.0] * len(offers))
+                    rows.add(-INF, p.lots[k].capacity_mw, self.x[offers, s], [1.0] * len(offers))
                     lumps = [self.b[place[o], s] for o in offers if self.lumpy[o]]
-                    rows.add(-_INF, 1.0, lumps, [1.0] * len(lumps))
+                    rows.add(-INF, 1.0, lumps, [1.0] * len(lumps))
             for c, collector in enumerate(p.collectors):
                 offers = by_collector.get(collector.id, [])
                 index = [*self.x[offers, s], self.q[c, s]]
-                rows.add(-_INF, 0.0, index, [1.0] * len(offers) + [-collector.capacity_mw])
+                rows.add(-INF, 0.0, index, [1.0] * len(offers) + [-collector.capacity_mw])
                 if s:
-                    rows.add(0.0, _INF, (self.q[c, s], self.q[c, s - 1]), (1.0, -1.0))
+                    rows.add(0.0, INF, (self.q[c, s], self.q[c, s - 1]), (1.0, -1.0))
 
-    def _measure_rows(self, rows: _Rows) -> None:
+    def _measure_rows(self, rows: Rows) -> None:
         p = self.problem
         groups: dict[str, list[int]] = {}
         for m, measure in enumerate(p.measures):
@@ -218,36 +169,14 @@ class Master:
                 groups.setdefault(measure.exclusive_group, []).append(m)
             for s in range(len(p.stages)):
                 if s:
-                    rows.add(0.0, _INF, (self.y[m, s], self.y[m, s - 1]), (1.0, -1.0))
+                    rows.add(0.0, INF, (self.y[m, s], self.y[m, s - 1]), (1.0, -1.0))
                 for needed in measure.requires:
-                    rows.add(-_INF, 0.0, (self.y[m, s], self.y[p.measure_row[needed], s]), (1.0, -1.0))
+                    rows.add(-INF, 0.0, (self.y[m, s], self.y[p.measure_row[needed], s]), (1.0, -1.0))
         for members in groups.values():
             for s in range(len(p.stages)):
-                rows.add(-_INF, 1.0, self.y[members, s], [1.0] * len(members))
+                rows.add(-INF, 1.0, self.y[members, s], [1.0] * len(members))
 
-    def _storage_rows(self, rows: _Rows) -> None:
-        p, terms = self.problem, self.problem.storage
-        if terms is None:
-            return
-        hours = np.array([point.weight_h for point in p.points])
-        for k in range(len(p.storage_buses)):
-            for s in range(len(p.stages)):
-                power, content = self.power[k, s], self.content[k, s]
-                rows.add(0.0, _INF, (content, power), (1.0, -terms.least_hours))
-                rows.add(-_INF, 0.0, (content, power), (1.0, -terms.most_hours))
-                if s:
-                    rows.add(0.0, _INF, (power, self.power[k, s - 1]), (1.0, -1.0))
-                    rows.add(0.0, _INF, (content, self.content[k, s - 1]), (1.0, -1.0))
-                ch, dis = self.charge[k, :, s], self.discharge[k, :, s]
-                for h in range(len(p.points)):
-                    rows.add(-_INF, 0.0, (ch[h], dis[h], power), (1.0, 1.0, -1.0))
-                    rows.add(-_INF, 0.0, (ch[h], content), (1.0, -1 / terms.sustain_h))
-                    rows.add(-_INF, 0.0, (dis[h], content), (1.0, -1 / terms.sustain_h))
-                rows.add(0.0, 0.0, [*ch, *dis], [*(hours * terms.efficiency), *-hours])
-                share = hours.sum() / 8760
-                rows.add(-_INF, 0.0, [*ch, content], [*hours, -terms.cycles_per_a * share])
-
-    def _year_rows(self, rows: _Rows) -> None:
+    def _year_rows(self, rows: Rows) -> None:
         """Nothing is curtailed beyond what a bus produces, nor beyond the utilisation floor."""
         p = self.problem
         at_bus: dict[int, list[int]] = {}
@@ -261,80 +190,86 @@ class Master:
                     continue
                 for bus in range(len(p.buses)):
                     offers = at_bus.get(bus, [])
-                    rows.add(-_INF, 0.0, [self.curtailed[bus, h, s], *self.x[offers, s]], [1.0, *-full[offers, h]])
+                    rows.add(-INF, 0.0, [self.curtailed[bus, h, s], *self.x[offers, s]], [1.0, *-full[offers, h]])
             if hours.sum() > 0:
                 lost = 1 - p.settings.utilisation_floor
                 columns = self.curtailed[:, :, s]
                 weights = np.broadcast_to(hours, columns.shape)
-                rows.add(-_INF, 0.0, [*columns.ravel(), *self.x[:, s]], [*weights.ravel(), *(-lost * (full @ hours))])
+                held, held_h = self.agreements.held_back(s)
+                rows.add(
+                    -INF,
+                    0.0,
+                    [*columns.ravel(), *held, *self.x[:, s]],
+                    [*weights.ravel(), *held_h, *(-lost * (full @ hours))],
+                )
 
-    def _goal_rows(self, rows: _Rows) -> None:
+    def _goal_rows(self, rows: Rows) -> None:
         p, settings = self.problem, self.problem.settings
         for t, target in enumerate(p.targets):
             if target.group == "storage":
-                index, value = self.power[:, target.stage].tolist(), [1.0] * len(self.power)
+                index, value = self.storage.power[:, target.stage].tolist(), [1.0] * len(self.storage.power)
             else:
                 offers = [o for o, (k, _) in enumerate(p.offers) if counts_for(p, k, target)]
                 index = self.x[offers, target.stage].tolist()
                 value = [p.lots[p.offers[o][0]].installed_per_mw for o in offers]
             if target.ceiling:
-                rows.add(-_INF, target.new_mw, [*index, self.missing[t]], [*value, -1.0])
+                rows.add(-INF, target.new_mw, [*index, self.missing[t]], [*value, -1.0])
             else:
-                rows.add(target.new_mw, _INF, [*index, self.missing[t]], [*value, 1.0])
+                rows.add(target.new_mw, INF, [*index, self.missing[t]], [*value, 1.0])
         for s in range(len(p.stages)):
             if settings.storage_share > 0 and p.storage is not None:
-                plants, stores = self.x[:, s].tolist(), self.power[:, s].tolist()
-                rows.add(0.0, _INF, [*stores, *plants], [1.0] * len(stores) + [-settings.storage_share] * len(plants))
+                plants, stores = self.x[:, s].tolist(), self.storage.power[:, s].tolist()
+                rows.add(0.0, INF, [*stores, *plants], [1.0] * len(stores) + [-settings.storage_share] * len(plants))
                 rows.add(
                     0.0,
-                    _INF,
-                    [*self.content[:, s], *plants],
+                    INF,
+                    [*self.storage.content[:, s], *plants],
                     [1.0] * len(stores) + [-settings.storage_share * settings.storage_hours] * len(plants),
                 )
             if np.isfinite(settings.budget_cny_per_a):
                 index, value = self._cost_of(s)
-                rows.add(-_INF, settings.budget_cny_per_a / MILLION, index, value)
+                rows.add(-INF, settings.budget_cny_per_a / MILLION, index, value)
         if np.isfinite(settings.grid_budget_cny):
             last = len(p.stages) - 1
             spent = [m.investment_cny / MILLION for m in p.measures]
             stored = p.storage.investment_cny_per_mwh / MILLION if p.storage else 0.0
             rows.add(
-                -_INF,
+                -INF,
                 settings.grid_budget_cny / MILLION,
-                [*self.y[:, last], *self.content[:, last]],
-                [*spent, *([stored] * len(self.content))],
+                [*self.y[:, last], *self.storage.content[:, last]],
+                [*spent, *([stored] * len(self.storage.content))],
             )
         if settings.objective == "least_cny_per_mw":
-            rows.add(settings.least_mw, _INF, self.x[:, -1], [1.0] * len(self.x))
+            rows.add(settings.least_mw, INF, self.x[:, -1], [1.0] * len(self.x))
 
     def _cost_of(self, stage: int) -> tuple[list[int], list[float]]:
         """Columns and yearly cost [million CNY] of one stage."""
         weight = self.problem.stages[stage].weight
-        blocks = (self.x, self.b, self.y, self.q, self.power, self.content, self.curtailed)
+        blocks = (
+            self.x,
+            self.b,
+            self.y,
+            self.q,
+            self.storage.power,
+            self.storage.content,
+            self.curtailed,
+            self.agreements.called,
+        )
         index = [int(i) for block in blocks for i in np.asarray(block)[..., stage].ravel()]
-        return index, [self._cost[i] / weight for i in index]
+        return index, [self._table.cost[i] / weight for i in index]
 
     # ---------------------------------------------------------------- network rows
 
     def add_cuts(self, cuts: Sequence[Cut]) -> None:
         """Add rows of the network to every stage whose load they belong to."""
-        rows = _Rows()
+        rows = Rows()
         for cut in cuts:
             for s, stage in enumerate(self.problem.stages):
                 if stage.load_factor == cut.load_factor:
                     index, value, upper = self._cut_row(cut, s)
-                    rows.add(-_INF, upper, index, value)
+                    rows.add(-INF, upper, index, value)
                     self.cuts.append((cut, s))
-        if rows.lower:
-            self._highs.addRows(
-                len(rows.lower),
-                np.array(rows.lower),
-                np.array(rows.upper),
-                len(rows.index),
-                np.array(rows.start, dtype=np.int32),
-                np.array(rows.index, dtype=np.int32),
-                np.array(rows.value),
-            )
+        rows.add_to(self._highs)
 
     def _cut_row(self, cut: Cut, s: int) -> tuple[list[int], list[float], float]:
         p = self.problem
@@ -347,14 +282,13 @@ class Master:
         if p.points[cut.point].curtailable:
             index += self.curtailed[used, cut.point, s].tolist()
             values += (-cut.gradient[used]).tolist()
-        stores = [(k, p.bus_row[bus]) for k, bus in enumerate(p.storage_buses)] if len(self.power) else []
-        for k, bus in stores:
-            if cut.gradient[bus]:
-                index += [int(self.charge[k, cut.point, s]), int(self.discharge[k, cut.point, s])]
-                values += [-float(cut.gradient[bus]), float(cut.gradient[bus])]
+        for block in (self.storage, self.agreements):
+            more, slopes = block.in_cut(cut, s)
+            index += more
+            values += slopes
         upper = cut.limit
         if cut.needs:
-            idle = self._idle(cut, value, offers)
+            idle = self._idle(cut, s, value, offers)
             for need in cut.needs:
                 relief = min(idle, need.relief)
                 # row <= limit + relief (1 - y) where the measure stands, + relief y where it does not
@@ -363,46 +297,30 @@ class Master:
                 upper += relief if need.built else 0.0
         return index, values, upper
 
-    def _idle(self, cut: Cut, value: Floats, offers: Ints) -> float:
-        """What the row can reach beyond its limit: every lot at full capacity where that raises it, storage too."""
+    def _idle(self, cut: Cut, stage: int, value: Floats, offers: Ints) -> float:
+        """What the row can reach beyond its limit: every lot at full capacity where that raises it, all else too."""
         p = self.problem
         capacity = np.array([p.lots[k].capacity_mw for k in p.offer_lot[offers]])
         reach = float((np.maximum(value, 0.0) * capacity).sum())
-        if p.storage is not None:
-            at = [p.bus_row[bus] for bus in p.storage_buses]
-            reach += float(np.abs(cut.gradient[at]).sum()) * p.storage.most_mw_per_bus
+        reach += self.storage.reach(cut) + self.agreements.reach(cut, stage)
         if p.points[cut.point].curtailable:
             reach += float((np.maximum(-value, 0.0) * capacity).sum())
         return max(0.0, reach - cut.limit)
 
     # ---------------------------------------------------------------- solving
 
-    def _pass(self, rows: _Rows) -> highspy.Highs:
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(self._lower), len(rows.lower)
-        lp.col_lower_, lp.col_upper_ = np.array(self._lower), np.array(self._upper)
-        lp.col_cost_ = self._objective(penalty=True)
-        lp.row_lower_, lp.row_upper_ = np.array(rows.lower), np.array(rows.upper)
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-        lp.a_matrix_.start_ = np.array([*rows.start, len(rows.index)], dtype=np.int32)
-        lp.a_matrix_.index_ = np.array(rows.index, dtype=np.int32)
-        lp.a_matrix_.value_ = np.array(rows.value)
-        highs = _quiet()
-        highs.passModel(lp)
-        return highs
-
     def _objective(self, *, penalty: bool) -> Floats:
-        cost, kind = np.array(self._cost), self.problem.settings.objective
+        cost, kind = np.array(self._table.cost), self.problem.settings.objective
         if not penalty:
             cost[self.missing] = 0.0
         if kind == "least_cost":
             return cost
         if kind == "least_cny_per_mw":
-            return cost - self.price_per_mw / MILLION * np.array(self._quantity)
+            return cost - self.price_per_mw / MILLION * np.array(self._table.quantity)
         scale = 1e-3 if kind == "most_energy" else 1.0
         money = cost * SMALL_COST
         money[self.missing] = cost[self.missing] * (100.0 if kind == "most_energy" else 1.0)
-        return money - scale * np.array(self._quantity)
+        return money - scale * np.array(self._table.quantity)
 
     def solve(
         self,
@@ -423,7 +341,7 @@ class Master:
             If HiGHS finds no plan.
         """
         highs = self._highs
-        lower, upper = np.array(self._lower), np.array(self._upper)
+        lower, upper = np.array(self._table.lower), np.array(self._table.upper)
         for block, fixed in ((self.y, measures), (np.concatenate([self.b, self.q]), built)):
             if fixed is not None:
                 lower[block] = upper[block] = np.asarray(fixed, float)
@@ -434,11 +352,11 @@ class Master:
         highs.changeColsCost(len(every), every, self._objective(penalty=missing_at_most is None))
         kind = np.zeros(len(every), dtype=np.uint8)
         if whole:
-            kind[self._whole] = int(highspy.HighsVarType.kInteger)
+            kind[self._table.whole] = int(highspy.HighsVarType.kInteger)
         highs.changeColsIntegrality(len(every), every, kind)
         if whole:
             # a fresh solver: HiGHS counts the time limit from the first run of an object
-            highs = _quiet()
+            highs = quiet_highs()
             highs.passModel(self._highs.getLp())
             highs.setOptionValue("mip_rel_gap", gap)
             highs.setOptionValue("time_limit", time_limit_s)
@@ -457,15 +375,15 @@ class Master:
         solution = highs.getSolution()
         columns = np.array(solution.col_value)
         prices = np.zeros(0) if whole else np.abs(np.array(solution.row_dual)[self.first_cut_row :])
-        cost = np.array(self._cost)
+        cost = np.array(self._table.cost)
         cost[self.missing] = 0.0
         objective = float(info.objective_function_value)
         return Solved(
             self._decision(columns),
             objective,
-            float(info.mip_dual_bound) if whole and self._whole else objective,  # 0 where nothing is whole
+            float(info.mip_dual_bound) if whole and self._table.whole else objective,  # 0 where nothing is whole
             float(cost @ columns) * MILLION,
-            float(np.array(self._quantity) @ columns),
+            float(np.array(self._table.quantity) @ columns),
             prices,
             status == highspy.HighsModelStatus.kOptimal,
             columns,
@@ -477,24 +395,18 @@ class Master:
         return Decision(
             mw,
             v[self.y] > 0.5,
-            np.maximum(v[self.power], 0.0),
-            np.maximum(v[self.content], 0.0),
+            np.maximum(v[self.storage.power], 0.0),
+            np.maximum(v[self.storage.content], 0.0),
             np.maximum(v[self.curtailed], 0.0),
-            v[self.discharge] - v[self.charge],
+            v[self.storage.discharge] - v[self.storage.charge],
             np.maximum(v[self.missing], 0.0),
             v[self.q] > 0.5,
+            self.agreements.of_measures(v),
         )
 
     def built_of(self, columns: Floats) -> np.ndarray:
         """The lots and collectors that stand, as :meth:`solve` takes them."""
         return np.asarray(np.round(columns[np.concatenate([self.b, self.q])]), dtype=np.float64)
-
-
-def _quiet() -> highspy.Highs:
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
-    highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", 1)
-    return highs
 
 
 def counts_for(problem: PlanProblem, lot: int, target: PlanTarget) -> bool:

@@ -39,7 +39,7 @@ from grid.admittance import BASE_MVA, Complexes, GridModel
 from grid.contracts import Case
 from grid.hosting import EXCESS
 from grid.limits import NO_LIMIT, Rows
-from grid.plan.contracts import Bools, Cut, Floats, Ints, Need, PlanProblem
+from grid.plan.contracts import Bools, Cut, Floats, Ints, Need, PlanMeasure, PlanProblem
 from grid.sweep import CaseSweep, build_sweep, sensitivity, shift_sweep
 
 MARGIN_PERCENT = 0.25
@@ -204,6 +204,8 @@ class NetworkBook:
                 continue
             names = _row_names(base.sweep)
             for measure in self.problem.measures:
+                if measure.agreement is not None:
+                    continue
                 config = frozenset([measure.id, *measure.requires])
                 one = self.reach(config, point, load_factor, base.injections_mw)
                 if one is not None and one.share == 1.0:
@@ -224,7 +226,9 @@ class NetworkBook:
         owned = False
         for k, measure in enumerate(self.problem.measures):
             built = measure.id in config
-            if built and any(e.startswith(measure.element) for e in strange):
+            if measure.agreement is not None:
+                continue
+            if built and any(_made_by(measure, e) for e in strange):
                 needs.append(Need(k, True, np.inf))
                 owned = True
                 continue
@@ -397,6 +401,12 @@ def _relief(kind: str, effect: float, nominal: float) -> float:
     if effect < LEAST_RATIO:
         return np.inf
     return max(0.0, nominal * (1 / effect - 1)) if np.isfinite(effect) else 0.0
+
+
+def _made_by(measure: PlanMeasure, element: str) -> bool:
+    """Whether a new element is of a measure: its id begins with that of the measure's element, or it is a part of a
+    line that a new station cuts (``line>station``)."""
+    return element.startswith(measure.element) or measure.element in element.split(">")
 
 
 def _parent(element: str, known: frozenset[str]) -> str:

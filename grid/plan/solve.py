@@ -31,6 +31,7 @@ from grid.plan.contracts import (
     Point,
     Round,
     Violation,
+    Wanted,
 )
 from grid.plan.model import Master, Solved, Unsolved
 from grid.plan.rows import NetworkBook, Reached, broken
@@ -186,8 +187,10 @@ def with_measures(search: Search, first: Clean) -> Search:
     wanted: tuple[PlanMeasure, ...] = problem.measures
     if problem.menu is not None:
         known = {m.id for m in wanted}
-        wanted += tuple(m for m in problem.menu(binding_elements(search, first.solved)) if m.id not in known)
-    wanted = _closed(wanted[: problem.settings.most_measures], wanted)
+        wanted += tuple(m for m in problem.menu(what_is_wanted(search, first.solved)) if m.id not in known)
+    of_network = tuple(m for m in wanted if m.agreement is None)
+    agreements = tuple(m for m in wanted if m.agreement is not None)
+    wanted = _closed(of_network[: problem.settings.most_measures] + agreements, wanted)
     if not wanted:
         return search
     problem = replace(problem, measures=wanted)
@@ -210,10 +213,13 @@ def _closed(chosen: tuple[PlanMeasure, ...], every: tuple[PlanMeasure, ...]) -> 
         ids |= more
 
 
-def binding_elements(search: Search, solved: Solved) -> list[str]:
-    """Elements of the rows at their limit, then the outages under which they bind; the dearest first."""
+def what_is_wanted(search: Search, solved: Solved) -> Wanted:
+    """What the menu is asked for: elements of the rows at their limit, then the outages under which they bind, the
+    dearest first; buses by what a MW less of new plants in firm points, or of load, is worth at all rows together."""
     elements: dict[str, None] = {}
     outages: dict[str, None] = {}
+    problem = search.problem
+    held, fed = np.zeros(len(problem.buses)), np.zeros(len(problem.buses))
     for at in np.argsort(-solved.prices, kind="stable").tolist():
         if solved.prices[at] <= LEAST_PRICE:
             break
@@ -221,7 +227,21 @@ def binding_elements(search: Search, solved: Solved) -> list[str]:
         elements[cut.element] = None
         if cut.outage:
             outages[cut.outage] = None
-    return [*elements, *(o for o in outages if o not in elements)]
+        worth = solved.prices[at] * cut.gradient
+        fed -= worth
+        if not problem.points[cut.point].curtailable:
+            output = np.zeros(len(problem.buses))
+            np.add.at(output, problem.offer_bus, problem.availability[problem.offer_lot, cut.point])
+            held += np.where(output > 0, worth, 0.0)
+    return Wanted(
+        (*elements, *(o for o in outages if o not in elements)), _ranked(problem, held), _ranked(problem, fed)
+    )
+
+
+def _ranked(problem: PlanProblem, worth: Floats) -> tuple[str, ...]:
+    """Buses of a positive worth, the largest first."""
+    order = np.argsort(-worth, kind="stable")
+    return tuple(problem.buses[k] for k in order.tolist() if worth[k] > 0)
 
 
 def probes(problem: PlanProblem, decision: Decision) -> list[tuple[int, float, Floats]]:

@@ -3,7 +3,8 @@
 Step 0 is the most grid capacity that passes every row of the firm points (the named cases, as a rule) on the network as
 it is, proved by AC. Each further step builds
 the measure with the least investment by MW that it unlocks on top of those before it; the choice follows the rows, the
-step itself is proved by AC.
+step itself is proved by AC. Agreements (curtailment contracts, demand response) come after all that is built: what they
+add is held back or called in the firm points.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def _without_goals(search: Search, time_limit_s: float) -> Search:
 
 def _next(wide: Search, built: np.ndarray, so_far_mw: float, hopeless: set[int]) -> list[int]:
     """Measures that promise a gain by the rows, the cheapest MW first."""
-    options = []
+    options: list[tuple[bool, float, int]] = []
     for row, measure in enumerate(wide.problem.measures):
         if built[row, 0] or row in hopeless or _excluded(wide, built, row):
             continue
@@ -119,8 +120,8 @@ def _next(wide: Search, built: np.ndarray, so_far_mw: float, hopeless: set[int])
         trial[_with_required(wide, row), 0] = True
         gain = wide.master.solve(whole=False, measures=trial).quantity - so_far_mw
         if gain >= LEAST_GAIN_MW:
-            options.append((measure.investment_cny / gain, row))
-    return [row for _, row in sorted(options)]
+            options.append((measure.agreement is not None, measure.investment_cny / gain, row))
+    return [row for _, _, row in sorted(options)]
 
 
 def _excluded(wide: Search, built: np.ndarray, row: int) -> bool:

@@ -77,13 +77,16 @@ def problem(least_mw, *, whole=True, measures=MEASURES, stages=ONE_STAGE, settin
     )
 
 
-def secure(one, mw, config):
-    """Whether AC load flow and N-1 of both cases hold, without the plan's code."""
+def secure(one, mw, config, changed_mw=None):
+    """Whether AC load flow and N-1 of all cases hold, without the plan's code; ``changed_mw``: what else is fed, by bus
+    and case."""
     for h, point in enumerate(one.points):
         sweep = build_sweep(build(config, point.case), point.case, one.limits)
         added = np.zeros(sweep.model.n_bus)
         for k, lot in enumerate(one.lots):
             added[sweep.model.bus_index(lot.accesses[0].bus_id)] += one.availability[k, h] * mw[k] / 100
+        for bus, by_case in (changed_mw or {}).items():
+            added[sweep.model.bus_index(bus)] += by_case[h] / 100
         there = shift_sweep(sweep, added)
         if there is None or (there.base_values - there.limits).max() > 1e-6:
             return False
