@@ -20,6 +20,8 @@ from grid.plan.explain import Binding, binding_rows, measure_use, where_it_binds
 from grid.plan.model import counts_for
 from grid.plan.staircase import staircase_table
 from layers.tables import Table, column
+from study.cgcs2000 import COLUMNS as CGCS2000_COLUMNS
+from study.cgcs2000 import cgcs2000_columns
 from study.labels import value_labels
 from study.pipeline import Results
 from study.plan import AT_MOST, SHARE, StudyPlan, quota_id, target_id
@@ -66,9 +68,9 @@ PLAN_SITES = Table(
         "responsible_unit": column(str, "", "left for the user"),
         "lon": column(float, "degree", "WGS-84"),
         "lat": column(float, "degree", "WGS-84"),
-        "cgcs2000_zone": column(str, "", "CGCS2000 three-degree zone (EPSG code)"),
-        "x_m": column(float, "m", "easting in that zone"),
-        "y_m": column(float, "m", "northing in that zone"),
+        "cgcs2000_zone": column(int, "", "number of the CGCS2000 three-degree zone of x and y; 0 outside China", ge=0),
+        "cgcs2000_x_m": column(float, "m", "northing in that zone; x is north in Chinese surveying", nullable=True),
+        "cgcs2000_y_m": column(float, "m", "easting in that zone, 500 km at the meridian", nullable=True),
     },
 )
 
@@ -303,22 +305,17 @@ def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Bindin
 
 def _add_places(table: pd.DataFrame, results: Results) -> None:
     """Labels of county and station, coordinates in the CGCS2000 zone of each site."""
-    from pyproj import Transformer
-
-    from layers.frame import cgcs2000_zone
-
-    districts = results.get("region_facts").districts.drop_duplicates("district_code").set_index("district_code")
+    facts = results.get("region_facts")
+    districts = facts.districts.drop_duplicates("district_code").set_index("district_code")
     stations = results.get("network").stations.set_index("station_id")
     for language in ("zh", "en"):
         table[f"district_{language}"] = (
             table["district_code"].map(districts[f"name_{language}"]).fillna("").astype(object)
         )
         table[f"station_{language}"] = table["station_id"].map(stations[f"name_{language}"]).fillna("").astype(object)
-    table["cgcs2000_zone"] = [cgcs2000_zone(lon) for lon in table["lon"].tolist()]
-    table["x_m"], table["y_m"] = np.nan, np.nan
-    for zone, rows in table.groupby("cgcs2000_zone"):
-        x, y = Transformer.from_crs("EPSG:4326", zone, always_xy=True).transform(rows["lon"], rows["lat"])
-        table.loc[rows.index, "x_m"], table.loc[rows.index, "y_m"] = np.asarray(x), np.asarray(y)
+    places = cgcs2000_columns(table, facts.crs).reindex(columns=list(CGCS2000_COLUMNS))
+    places["cgcs2000_zone"] = places["cgcs2000_zone"].fillna(0).astype("int64")
+    table[list(CGCS2000_COLUMNS)] = places
 
 
 # --- the other tables ---------------------------------------------------------------------------------------------

@@ -50,9 +50,9 @@ def _first(write: Writer, title: str) -> str:
         "brief.subtitle", study=f"<code>{safe(about.study)}</code>", result=f"<code>{safe(about.result_id)}</code>"
     )
     groups = (
-        _block(write, "brief.verdicts", "brief_verdict", run.by_verdict, _TOP_GROUPS)
-        + _block(write, "brief.technologies", "brief_technology", run.by_technology, _TOP_GROUPS)
-        + _block(write, "brief.districts", "brief_district", run.by_district, _TOP_GROUPS)
+        _groups(write, "brief.verdicts", "brief_verdict", run.by_verdict)
+        + _groups(write, "brief.technologies", "brief_technology", run.by_technology)
+        + _groups(write, "brief.districts", "brief_district", run.by_district)
     )
     targets = _block(write, "brief.targets", "brief_targets", run.targets, _TOP_TARGETS, "brief.no_targets")
     targets += _block(write, "brief.plan_targets", "brief_plan_targets", run.plan_targets, _TOP_TARGETS)
@@ -82,6 +82,13 @@ def _block(write: Writer, heading: str, table: str, sheet: Sheet | None, most: i
     if sheet is None or not len(sheet):
         return head + write.missing(empty) if empty else ""
     return head + write.table(table, sheet.chosen(list(range(min(most, len(sheet))))))
+
+
+def _groups(write: Writer, heading: str, table: str, sheet: Sheet | None) -> str:
+    """A block of groups, which says how many it leaves out: a county that is not shown has projects all the same."""
+    left_out = 0 if sheet is None else len(sheet) - _TOP_GROUPS
+    more = f'<p class="note">{write.word("brief.more").format(count=left_out)}</p>' if left_out > 0 else ""
+    return _block(write, heading, table, sheet, _TOP_GROUPS) + more
 
 
 def _second(write: Writer) -> str:

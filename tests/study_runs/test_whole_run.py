@@ -144,6 +144,7 @@ def test_a_changed_weight_recomputes_only_scores_and_verdicts(study_path: Path, 
         "stability",
         "verdicts",
         "grades",
+        "short_circuit",
         "year",
     }
     assert latest(first) != before
