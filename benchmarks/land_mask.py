@@ -97,10 +97,10 @@ def ours(folder: Path, layers: dict[str, gpd.GeoDataFrame], side: int, workers: 
     from layers.contracts import Origin, SourceCard, VectorLayer
     from layers.raster_windows import open_raster
     from layers.region import build_region
-    from siting.cell_score import CellCriterion
     from siting.contracts import HostLayer, Rule
-    from siting.host_types import load_host_types
-    from siting.land import evaluate_land
+    from siting.hosts.types import load_host_types
+    from siting.land.eligibility import evaluate_land
+    from siting.scoring.cell_score import CellCriterion
 
     whole = shapely.box(LEFT, TOP - side * SIZE_M, LEFT + side * SIZE_M, TOP)
     ground = gpd.GeoDataFrame({"code": ["A"], "name": ["A"]}, geometry=[whole], crs=CRS)

@@ -69,8 +69,8 @@ def run(share: float, number: int) -> None:
     from layers.contracts import Origin, VectorLayer
     from layers.region import build_region
     from siting.contracts import HostLayer, Rule
-    from siting.host_types import load_host_types
-    from siting.land import evaluate_land
+    from siting.hosts.types import load_host_types
+    from siting.land.eligibility import evaluate_land
 
     width, height = WIDE_M * share, HIGH_M * share
     made = layers(width, height, number)

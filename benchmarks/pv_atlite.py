@@ -81,9 +81,9 @@ def main() -> int:
     warnings.simplefilter("ignore")
     from pv_samples import GROUND, bozhou, facing
 
-    from siting import sun as sun_module
-    from siting.pv import pv_cell, pv_yield, pv_yield_of
-    from siting.sun import sun_of_hours
+    from siting.pv import sun as sun_module
+    from siting.pv.chain import pv_cell, pv_yield, pv_yield_of
+    from siting.pv.sun import sun_of_hours
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100, help="a multiple of 10")

@@ -24,8 +24,8 @@ def main() -> int:
     from pv_samples import GROUND, bozhou, facing, model_chain
     from pvlib import solarposition
 
-    from siting import sun
-    from siting.pv import pv_yield
+    from siting.pv import sun
+    from siting.pv.chain import pv_yield
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--places", type=int, default=40)

@@ -30,7 +30,7 @@ def peak_mib() -> float:
 def main() -> int:
     from pv_samples import TABLES, bozhou, facing, model_chain
 
-    from siting.pv_fleet import Roofs, pv_fleet
+    from siting.pv.fleet import Roofs, pv_fleet
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--roofs", type=int, default=100_000)

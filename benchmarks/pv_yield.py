@@ -36,7 +36,7 @@ def best(work: Callable[[], object], repeats: int = REPEATS) -> float:
 def main() -> int:
     from pv_samples import bozhou, facing, lone_tracker, model_chain
 
-    from siting.pv import pv_cell, pv_yield_of
+    from siting.pv.chain import pv_cell, pv_yield_of
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--planes", type=int, default=15, help="orientations; each is one ModelChain run")

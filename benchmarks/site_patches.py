@@ -1,6 +1,6 @@
 """Patches of eligible land on a large frame: runs read in strips against scipy.ndimage.label on the whole raster.
 
-We: :func:`siting.patches.find_patches` on a :class:`layers.mask_store.MaskStore`, labels by union-find over runs.
+We: :func:`siting.sites.patches.find_patches` on a :class:`layers.mask_store.MaskStore`, labels by union-find over runs.
 Peer: ``scipy.ndimage.label`` with 8 neighbours on the dense raster, areas by ``bincount``; it needs the raster and its
 labels in memory. Least width and gaps are left out, because the peer has none.
 
@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 
 from layers.mask_store import MaskStore, rows_of
-from siting.patches import HALF_COVERED, CoverSource, Strip, find_patches
+from siting.sites.patches import HALF_COVERED, CoverSource, Strip, find_patches
 
 
 def land(rows: int, cols: int) -> MaskStore:

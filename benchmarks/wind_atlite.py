@@ -25,9 +25,9 @@ def main() -> None:
     import xarray as xr
     from atlite.convert import convert_wind
 
-    from siting.technology_tables import load_technology_tables
-    from siting.wind_blocks import curve_set, wind_power
-    from siting.wind_curves import PowerCurve, power_curve
+    from siting.technologies.tables import load_technology_tables
+    from siting.wind.blocks import curve_set, wind_power
+    from siting.wind.curves import PowerCurve, power_curve
 
     cells = int(sys.argv[1]) if len(sys.argv) > 1 else 400
     rng = np.random.default_rng(1)

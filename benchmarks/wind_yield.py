@@ -68,9 +68,9 @@ def turbine():  # type: ignore[no-untyped-def]
 
 
 def main() -> None:
-    from siting.technology_tables import load_technology_tables
-    from siting.wind_blocks import curve_set, in_blocks, wind_power
-    from siting.wind_curves import PowerCurve, power_curve
+    from siting.technologies.tables import load_technology_tables
+    from siting.wind.blocks import curve_set, in_blocks, wind_power
+    from siting.wind.curves import PowerCurve, power_curve
 
     sites = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     peers = int(sys.argv[2]) if len(sys.argv) > 2 else 30

@@ -19,7 +19,7 @@ from layers.contracts import Finding, Origin
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from layers.tables import Table, column
-from siting.value_functions import Linear, ValueFunction
+from siting.scoring.value_functions import Linear, ValueFunction
 
 HostKind = Literal["roof", "ground", "wind"]
 Confidence = Literal["A", "B", "C"]

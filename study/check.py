@@ -135,7 +135,7 @@ def _lacks(study: Study) -> list[Finding]:
 
 
 def _host_findings(study: Study) -> list[Finding]:
-    from siting.host_types import load_host_types
+    from siting.hosts.types import load_host_types
 
     known = [h.host_type for h in load_host_types()]
     return site_findings(study, list(layer_ids(study))) + [

@@ -13,8 +13,8 @@ import pandas as pd
 
 from layers.contracts import Finding, InputError, SourceCard
 from siting.contracts import Rule
-from siting.land_checks import extent_shortage_km, same_unit, unit_words
-from siting.rule_masks import row_setbacks
+from siting.land.checks import extent_shortage_km, same_unit, unit_words
+from siting.rules.masks import row_setbacks
 from study.check_sources import districts_wgs84
 from study.rules import as_number, study_rules
 from study.schema import LayerEntry
@@ -70,7 +70,7 @@ def _usable(study: Study, source: str) -> SourceCard | None:
 
 def _layer_findings(study: Study, districts: gpd.GeoDataFrame | None) -> list[Finding]:
     """Layers that are worked out from elevations or codes."""
-    from siting.terrain import terrain_findings
+    from siting.rules.terrain import terrain_findings
 
     found: list[Finding] = []
     place = None

@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from layers.contracts import FindingLog
-    from siting.hindcast import Hindcast
+    from siting.scoring.hindcast import Hindcast
     from study.pipeline import Progress
     from study.study_file import Study
 
@@ -34,7 +34,7 @@ def hindcast_command(
 
     with _reported(), _progress() as progress:
         from layers.contracts import FindingLog
-        from siting.hindcast import in_words
+        from siting.scoring.hindcast import in_words
         from study.study_file import find_study, read_study
 
         log = FindingLog()
@@ -69,7 +69,7 @@ def run_hindcast(
         If the study has errors, or the list of plants cannot be read.
     """
     from layers.plants_file import read_plants
-    from siting.hindcast import hindcast
+    from siting.scoring.hindcast import hindcast
     from study.exports import write_table
     from study.run import checked, open_results, processed_folder
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from siting.rule_packs import PackRule, RulePack
+    from siting.rules.packs import PackRule, RulePack
 
 _rules = typer.Typer(
     help="Rule packs: list them, show one, compare a study's land under two; why a place is in or out."
@@ -28,7 +28,7 @@ def packs(context: typer.Context) -> None:
     """List the rule packs."""
     if context.invoked_subcommand is not None:
         return
-    from siting.rule_packs import known_packs, load_rule_pack
+    from siting.rules.packs import known_packs, load_rule_pack
     from study.cli import _reported
 
     with _reported():
@@ -44,7 +44,7 @@ def show(
     province: ProvinceOption = "",
 ) -> None:
     """Print every rule of a pack with its figures, document, clause, date and confidence."""
-    from siting.rule_packs import load_rule_pack
+    from siting.rules.packs import load_rule_pack
     from study.cli import _reported
 
     with _reported():
@@ -124,7 +124,7 @@ def pack_lines(pack: RulePack, province: str = "") -> list[str]:
 
 
 def _rule_lines(rule: PackRule) -> list[str]:
-    from siting.pack_compare import figures_in_words
+    from siting.rules.compare import figures_in_words
 
     own = f", own version of {rule.province}" if rule.province else ""
     others = ", ".join(override.province for override in rule.overrides)

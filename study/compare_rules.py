@@ -12,7 +12,7 @@ import pandas as pd
 
 from layers.contracts import Region
 from siting.contracts import LandResult
-from siting.pack_compare import (
+from siting.rules.compare import (
     CHANGES,
     PACK_CHANGES,
     PACK_RULES,
@@ -50,7 +50,7 @@ class RuleComparison:
 
     land: PackComparison
     packs: pd.DataFrame
-    """Follows :data:`siting.pack_compare.PACK_CHANGES`."""
+    """Follows :data:`siting.rules.compare.PACK_CHANGES`."""
     dropped: tuple[str, ...]
     before: LandResult
     after: LandResult

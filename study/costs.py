@@ -9,8 +9,8 @@ import pandas as pd
 
 from grid.contracts import Assumption
 from layers.contracts import Finding
-from siting.cost_tables import CostTables, emission_factor_of, load_cost_tables, scenario_names
-from siting.cost_waterfall import (
+from siting.cost.tables import CostTables, emission_factor_of, load_cost_tables, scenario_names
+from siting.cost.waterfall import (
     CostCase,
     by_technology,
     co2_table,
@@ -19,7 +19,7 @@ from siting.cost_waterfall import (
     hours_alarms,
     levelised_cost,
 )
-from siting.technology_tables import EmissionFactor, Technology, TechnologyTables, load_technology_tables
+from siting.technologies.tables import EmissionFactor, Technology, TechnologyTables, load_technology_tables
 from study.pipeline import Results
 from study.schema import CostEntry, StudyFile, TechnologyCostEntry
 from study.study_file import Study, nearest
@@ -50,7 +50,7 @@ class ProjectCosts:
 
 def compute_costs(results: Results) -> Costs:
     """Cost of every candidate without its connection to the network, or with the study's allowance for it."""
-    from siting.host_types import load_host_types
+    from siting.hosts.types import load_host_types
 
     file, tables = results.study.file, load_technology_tables()
     candidates, yields = _plain(results.get("sites").candidates), results.get("yields").yields
@@ -68,7 +68,7 @@ def compute_costs(results: Results) -> Costs:
 
 def project_costs(results: Results) -> ProjectCosts:
     """Cost of every candidate with its connection where the network study found one."""
-    from siting.host_types import load_host_types
+    from siting.hosts.types import load_host_types
 
     candidates = _plain(results.get("sites").candidates)
     energy = results.get("costs").yields.set_index("candidate_id")["energy_mwh"]

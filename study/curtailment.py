@@ -18,7 +18,7 @@ from grid.capacity.year_records import HEAT_MAP, REASONS, HourlyLimits, YearSett
 from grid.contracts import Network
 from layers.contracts import Finding
 from layers.tables import Table, column
-from siting.hourly_store import HourlyStore
+from siting.yields.hourly_store import HourlyStore
 from study.connect import region_buses
 from study.pipeline import Results
 from study.year import no_base, year_state

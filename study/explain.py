@@ -20,9 +20,9 @@ from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
 from grid.plan.contracts import PLAN_MEASURES
 from layers.contracts import Finding, InputError
 from siting.contracts import LOSSES, SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT, YIELD_DETAILS
-from siting.cost_contracts import COST_WATERFALL
-from siting.hourly_store import SITE_VARIANTS, read_profiles
-from siting.site_rules import SITE_RULES
+from siting.cost.contracts import COST_WATERFALL
+from siting.sites.rules import SITE_RULES
+from siting.yields.hourly_store import SITE_VARIANTS, read_profiles
 from study.run_folder import RunTables
 from study.story_tables import HOSTS, OPERATING_POINTS, RULES_IN_FORCE
 

@@ -144,7 +144,7 @@ def compute_ground(results: Results) -> Ground:
             read = open_raster if large else read_raster
             rasters.append(replace(read(card, region.frame, log=results.log), id=name))
         elif entry.kind != "vector":
-            from siting.derived_layers import derived_raster
+            from siting.rules.derived_layers import derived_raster
 
             derived = derived_raster(
                 card,

@@ -130,7 +130,7 @@ def grade_settings(study: Study, network: Network, districts: pd.DataFrame, log:
 
 def _registered_mw(results: Results, settings: GradeSettings) -> dict[str, float]:
     """Accepted power of the candidates in the edition's scope, by bus [MW]."""
-    from siting.technology_tables import load_technology_tables
+    from siting.technologies.tables import load_technology_tables
 
     known = load_technology_tables()
     scope = scope_rules(settings.edition)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from layers.contracts import Finding
 from siting.contracts import LandResult
-from siting.ledger import LedgerPolicy, check_policy
+from siting.land.ledger import LedgerPolicy, check_policy
 from study import records, sites
 from study.pipeline import Results
 from study.rules import study_rules
@@ -58,8 +58,8 @@ def land_findings(study: Study) -> list[Finding]:
 
 
 def compute_land(results: Results) -> LandResult:
-    from siting.host_types import load_host_types
-    from siting.land import evaluate_land
+    from siting.hosts.types import load_host_types
+    from siting.land.eligibility import evaluate_land
 
     file, ground, region = results.study.file, results.get("ground"), results.get("region")
     return evaluate_land(
@@ -88,6 +88,6 @@ def compute_land_tables(results: Results) -> LandTables:
 def write_rasters(results: Results, folder: Path) -> None:
     """GeoTIFF of states and reasons, where the study file asks for them."""
     if results.study.file.land.rasters:
-        from siting.land_rasters import write_land_rasters
+        from siting.land.rasters import write_land_rasters
 
         write_land_rasters(results.get("land"), results.get("region"), folder)

@@ -92,7 +92,7 @@ def light_shapes(kind: str, shapes: gpd.GeoSeries) -> gpd.GeoSeries:
 
 def site_profiles(results: Results) -> SiteProfiles:
     """Month by month and hour by hour, one row a variant that some site follows."""
-    from siting.hourly_store import store_of
+    from siting.yields.hourly_store import store_of
 
     candidates = results.get("sites").candidates
     store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from siting.parks import write_park_hours
+from siting.parks.matching import write_park_hours
 from study.exports import write_table
 from study.parks import ParkResults
 

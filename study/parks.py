@@ -12,7 +12,7 @@ import pandas as pd
 
 from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
-from siting.parks import PARKS, GridPoint, Match, Park, Reach, Storage
+from siting.parks.matching import PARKS, GridPoint, Match, Park, Reach, Storage
 from study.pipeline import Results
 from study.schema import ParkEntry, StudyFile
 from study.study_file import Study, nearest
@@ -28,7 +28,7 @@ STORAGE_DISCOUNT_RATE = 0.06
 
 @dataclass(frozen=True)
 class ParkResults:
-    """``parks`` follows :data:`siting.parks.PARKS`; ``matches`` holds one match of hours for each of its rows."""
+    """``parks`` follows :data:`siting.parks.matching.PARKS`; ``matches`` one match of hours for each of its rows."""
 
     parks: pd.DataFrame
     matches: tuple[Match, ...]
@@ -42,8 +42,8 @@ def compute_parks(results: Results) -> ParkResults:
     InputError
         With every candidate that a park names and the study does not have.
     """
-    from siting.hourly_store import store_of
-    from siting.parks import match_park, sources_near
+    from siting.parks.matching import match_park, sources_near
+    from siting.yields.hourly_store import store_of
 
     study, entries = results.study, results.study.file.parks
     if not entries:
@@ -72,7 +72,7 @@ def _or_endless(value: float | None) -> float:
 
 def _load(study: Study, entry: ParkEntry, index: pd.DatetimeIndex) -> tuple[Floats, str]:
     """Hourly load [MW], and how it came to be."""
-    from siting.park_loads import generated_load, read_park_load
+    from siting.parks.loads import generated_load, read_park_load
 
     if entry.load_source is not None:
         card = study.card(entry.load_source)
@@ -83,8 +83,8 @@ def _load(study: Study, entry: ParkEntry, index: pd.DatetimeIndex) -> tuple[Floa
 
 
 def _storage(file: StudyFile, entry: ParkEntry) -> Storage:
-    from siting.cost import capital_recovery_factor
-    from siting.cost_tables import load_cost_tables
+    from siting.cost.energy import capital_recovery_factor
+    from siting.cost.tables import load_cost_tables
 
     tables = load_cost_tables()
     kind = next(one for one in tables.storages if one.storage == STORAGE_KIND)
@@ -118,7 +118,7 @@ def park_findings(study: Study) -> list[Finding]:
 
 
 def _entry_findings(study: Study, entry: ParkEntry) -> list[Finding]:
-    from siting.park_loads import load_shapes
+    from siting.parks.loads import load_shapes
 
     shapes = [str(shape) for shape in load_shapes()["shape"]]
     limits = (entry.radius_km is None) == (not entry.candidates)
@@ -139,7 +139,7 @@ def _entry_findings(study: Study, entry: ParkEntry) -> list[Finding]:
 
 
 def _load_findings(study: Study, entry: ParkEntry) -> list[Finding]:
-    from siting.park_loads import read_park_load
+    from siting.parks.loads import read_park_load
 
     if entry.load_source is None or entry.load_source not in study.file.sources:
         return []  # an unknown source is named with the other references

@@ -19,7 +19,7 @@ from grid.contracts import Case, FuelShare, Network
 from grid.plan.contracts import Access, Lot, Point
 from grid.plan.hours import RepresentativeHours
 from layers.contracts import Demand
-from siting.hourly_store import HourlyStore
+from siting.yields.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Results
 from study.plan_access import PlanAccesses, plan_accesses
@@ -95,7 +95,7 @@ def connected_candidates(results: Results) -> pd.DataFrame:
 
 def connection_rate() -> float:
     """Yearly cost of a connection by its investment."""
-    from siting.cost import capital_recovery_factor
+    from siting.cost.energy import capital_recovery_factor
 
     return capital_recovery_factor(DISCOUNT_RATE, CONNECTION_LIFE_A) + CONNECTION_OM_SHARE
 
@@ -148,7 +148,7 @@ def make_lots(
 
 
 def hourly_store(results: Results) -> HourlyStore:
-    from siting.hourly_store import store_of
+    from siting.yields.hourly_store import store_of
 
     capacity = results.get("sites").candidates.set_index("candidate_id")["grid_capacity_mw"]
     return store_of(results.get("yields"), capacity)

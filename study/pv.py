@@ -6,22 +6,22 @@ from dataclasses import replace
 
 from layers.contracts import Finding, InputError
 from siting.contracts import HostType
-from siting.pv_options import PvOptions
-from siting.pv_shading import Horizon
+from siting.pv.options import PvOptions
+from siting.pv.shading import Horizon
 from study.schema import StudyFile
 from study.study_file import Study, nearest
 
 
 def host_types(file: StudyFile) -> tuple[HostType, ...]:
     """The program's host types, built as ``[pv] variants`` says where it names them."""
-    from siting.host_types import load_host_types
+    from siting.hosts.types import load_host_types
 
     chosen = file.pv.variants
     return tuple(replace(h, pv_variant=chosen.get(h.host_type, h.pv_variant)) for h in load_host_types())
 
 
 def pv_options(study: Study) -> PvOptions:
-    """Options for :func:`siting.pv.pv_yield`.
+    """Options for :func:`siting.pv.chain.pv_yield`.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def pv_findings(study: Study) -> list[Finding]:
 
 
 def _horizons(study: Study) -> dict[str, Horizon]:
-    from siting.pv_shading import read_horizons
+    from siting.pv.shading import read_horizons
 
     source = study.file.pv.horizon
     if source is None or source not in study.file.sources:
@@ -67,9 +67,9 @@ def _horizons(study: Study) -> dict[str, Horizon]:
 
 
 def _variant_findings(study: Study) -> list[Finding]:
-    from siting.host_types import load_host_types
-    from siting.pv_sides import heating_findings
-    from siting.technology_tables import load_technology_tables
+    from siting.hosts.types import load_host_types
+    from siting.pv.sides import heating_findings
+    from siting.technologies.tables import load_technology_tables
 
     entry = study.file.pv
     kinds = {h.host_type: h.kind for h in load_host_types()}

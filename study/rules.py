@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from siting.contracts import Rule, SetbackRow
-from siting.rule_packs import (
+from siting.rules.packs import (
     RULES_FOLDER,
     PackEntry,
     RulePack,
@@ -24,7 +24,7 @@ def study_pack(study: Study) -> RulePack:
     Raises
     ------
     InputError
-        See :func:`siting.pack_files.load_rule_pack`.
+        See :func:`siting.rules.pack_files.load_rule_pack`.
     """
     return load_rule_pack(study.file.land.rules, _folder(study))
 

@@ -203,7 +203,7 @@ def _point_latest(home: Path, run_id: str) -> None:
 
 def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInput:
     """All that the map and the lists show, out of the stages' results."""
-    from siting.host_types import load_host_types
+    from siting.hosts.types import load_host_types
     from study.plan_tables import plan_on_map
     from study.targets import target_table
 
@@ -311,7 +311,7 @@ def line_features(network) -> gpd.GeoDataFrame:  # type: ignore[no-untyped-def]
 def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> None:
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
-    from siting.score import explained_scores
+    from siting.scoring.score import explained_scores
     from study.about import write_about
     from study.exports import plan_sheets, write_projects, write_table
     from study.land import write_rasters
@@ -404,8 +404,8 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
 def evidence(results: Results, costs: ProjectCosts) -> tuple[Evidence, ...]:
     """Tables that back the project list in the workbook."""
     from siting.contracts import SENSITIVITY, STABILITY
-    from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
-    from siting.parks import PARKS
+    from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
+    from siting.parks.matching import PARKS
 
     stability, parks = results.get("stability"), results.get("parks").parks
     return (
@@ -441,7 +441,7 @@ def _write_network(results: Results, folder: Path) -> None:
 
 def _write_profiles(results: Results, folder: Path) -> None:
     """Hourly power by AC capacity of every variant, and which candidate follows which with how many megawatts."""
-    from siting.hourly_store import store_of, write_profiles
+    from siting.yields.hourly_store import store_of, write_profiles
     from study.exports import write_table
 
     candidates = results.get("sites").candidates

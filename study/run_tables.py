@@ -41,11 +41,11 @@ def run_tables() -> tuple[RunTable, ...]:
     from grid.studies.series import BRANCH_YEAR, SERIES
     from maps.contracts import PROJECTS, TARGETS
     from siting import contracts as siting
-    from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
-    from siting.hourly_store import SITE_VARIANTS
-    from siting.parks import PARK_HOURS, PARKS
-    from siting.roofs import ROOF_SUMS
-    from siting.site_rules import SITE_RULES
+    from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
+    from siting.hosts.roofs import ROOF_SUMS
+    from siting.parks.matching import PARK_HOURS, PARKS
+    from siting.sites.rules import SITE_RULES
+    from siting.yields.hourly_store import SITE_VARIANTS
     from study import curtailment, network_layers, short_circuit, story_tables
 
     files: dict[str, tuple[tuple[str, Table], ...]] = {

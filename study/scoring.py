@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 from layers.contracts import Finding, InputError
-from siting.ahp import Ahp, ahp_weights, check_consistency, check_matrix, matrix_of, solve
 from siting.contracts import CANDIDATES, SITE_ATTRIBUTES, YIELDS, Criterion
-from siting.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
+from siting.scoring.ahp import Ahp, ahp_weights, check_consistency, check_matrix, matrix_of, solve
+from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
 from study.schema import AhpEntry, CriterionEntry, StudyFile
 from study.study_file import Study, nearest
 

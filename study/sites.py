@@ -12,9 +12,9 @@ import shapely
 from grid.contracts import Assumption
 from layers.contracts import Finding, Origin, VectorLayer
 from siting.contracts import HostLayer, Sites
-from siting.host_layers import HostGround, HostSpec, check_specs, prepare_host_layers
-from siting.host_layers import host_layers as carriers
-from siting.host_types import may_share_land
+from siting.hosts.layers import HostGround, HostSpec, check_specs, prepare_host_layers
+from siting.hosts.layers import host_layers as carriers
+from siting.hosts.types import may_share_land
 from study.pv import host_types
 from study.schema import StudyFile
 from study.study_file import Study, nearest
@@ -81,7 +81,7 @@ def all_vectors(results: Results) -> tuple[VectorLayer, ...]:
 
 def compute_sites(results: Results) -> Sites:
     """Candidate sites; the layers themselves are read where shares of host area differ."""
-    from siting.sites import delineate_sites
+    from siting.sites.candidates import delineate_sites
 
     file = results.study.file
     entries = host_layers(file)
@@ -100,7 +100,7 @@ def compute_sites(results: Results) -> Sites:
 
 def compute_site_rules(results: Results) -> pd.DataFrame:
     """What the rules took from the land around each site."""
-    from siting.site_rules import site_rules
+    from siting.sites.rules import site_rules
 
     return site_rules(results.get("land"), results.get("sites").candidates)
 
@@ -108,7 +108,7 @@ def compute_site_rules(results: Results) -> pd.DataFrame:
 def _prevailing(results: Results) -> float | None:
     """Where the prevailing wind comes from: the study's word, else the axis of the energy of all weather cells' winds,
     to 15 degrees so that next year's weather leaves the turbines where they are; None where nothing tells."""
-    from siting.turbine_layout import prevailing_from
+    from siting.wind.turbine_layout import prevailing_from
 
     file = results.study.file
     if file.sites.prevailing_wind_from_deg is not None:
@@ -134,7 +134,7 @@ def _shares_differ(entries: tuple[HostLayer, ...]) -> bool:
 
 def compute_site_attributes(results: Results) -> pd.DataFrame:
     """Shape, place and surroundings of every candidate."""
-    from siting.site_attributes import Surroundings, names_of, site_attributes
+    from siting.sites.attributes import Surroundings, names_of, site_attributes
 
     asked, ground, region = results.study.file.sites, results.get("ground"), results.get("region")
     network, crs = results.get("network"), region.frame.crs
@@ -171,7 +171,7 @@ def _network_lines(network, crs: str) -> VectorLayer:  # type: ignore[no-untyped
 
 def roof_table(results: Results) -> pd.DataFrame:
     """Mapped roofs by class: sums of districts, of blocks, and of the stations' supply areas."""
-    from siting.roofs import ROOF_SUMS, block_names, district_codes, roof_sums, supply_areas
+    from siting.hosts.roofs import ROOF_SUMS, block_names, district_codes, roof_sums, supply_areas
 
     roofs, region = results.get("host_layers").roofs, results.get("region_facts")
     if not len(roofs):
@@ -215,7 +215,7 @@ def site_findings(study: Study, layers: list[str]) -> list[Finding]:
 
 def roof_assumptions(file: StudyFile) -> tuple[Assumption, ...]:
     """Modelled roofs of the study, with their share and its source."""
-    from siting.roof_stock import load_roof_stock
+    from siting.hosts.roof_stock import load_roof_stock
 
     rows = {row.land_use: row for row in load_roof_stock()}
     return tuple(

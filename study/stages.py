@@ -11,7 +11,7 @@ import pandas as pd
 from grid.contracts import Network
 from layers.contracts import VectorLayer
 from siting.contracts import YieldResult
-from siting.rank_stability import Stability
+from siting.scoring.rank_stability import Stability
 from study import ground, records, sites
 from study.land import compute_land, compute_land_tables, ledger_config
 from study.map_layers import compute_map_layers, map_layers_config
@@ -36,7 +36,7 @@ from study.weather import region_sources
 
 _WGS84 = "EPSG:4326"
 _LAYERS = ("layers",)
-_GROUND = ("layers", "siting/derived_layers.py", "siting/terrain.py", "siting/terrain_kernels.py")
+_GROUND = ("layers", "siting/rules/derived_layers.py", "siting/rules/terrain.py", "siting/rules/terrain_kernels.py")
 _SITING = ("layers", "siting")
 _GRID = ("layers", "grid")
 
@@ -44,8 +44,8 @@ _GRID = ("layers", "grid")
 
 
 def compute_yields(results: Results) -> YieldResult:
-    from siting.roof_shade import shade_factors
-    from siting.yields import compute_yields as yields_of
+    from siting.hosts.roof_shade import shade_factors
+    from siting.yields.compute import compute_yields as yields_of
     from study.pv import host_types, pv_options
     from study.wind import assumption_findings, wind_study
 
@@ -79,7 +79,7 @@ def compute_parks(results: Results) -> object:
 
 def compute_criteria(results: Results) -> pd.DataFrame:
     """Values of the criteria of every candidate; weights do not enter here, so that a changed weight is cheap."""
-    from siting.criteria import criterion_values
+    from siting.scoring.criteria import criterion_values
 
     layers, network = results.get("ground"), results.get("network")
     stations = _station_layer(network, results.get("region").frame.crs)
@@ -101,14 +101,14 @@ def _station_layer(network: Network, crs: str) -> VectorLayer:
 
 
 def compute_scores(results: Results) -> pd.DataFrame:
-    from siting.score import score_candidates
+    from siting.scoring.score import score_candidates
 
     return score_candidates(results.get("criteria"), records.criteria(results.study.file))
 
 
 def compute_stability(results: Results) -> Stability:
     """What changed weights would do to the ranking."""
-    from siting.rank_stability import stability_study
+    from siting.scoring.rank_stability import stability_study
 
     asked = results.study.file.stability
     return stability_study(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from layers.tables import ContractError
 from maps.contracts import TARGETS
-from siting.technology_tables import Technology, load_technology_tables
+from siting.technologies.tables import Technology, load_technology_tables
 
 TechnologyGroup = Literal["pv", "wind", "renewable", "storage"]
 

@@ -9,7 +9,7 @@ from typing import Literal
 from shapely.geometry.base import BaseGeometry
 
 from layers.contracts import Finding, InputError
-from siting.explain_land import PlaceLand, explain_place
+from siting.land.explain import PlaceLand, explain_place
 from study import records, sites
 from study.pipeline import Progress, Results, no_progress
 from study.rules import study_rules

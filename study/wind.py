@@ -7,14 +7,14 @@ import pandas as pd
 from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
 from siting.contracts import Confidence, YieldResult
-from siting.technology_wind import (
+from siting.technologies.wind import (
     curtailment_rules,
     load_curtailment_rules,
     load_roughness,
     roughness_of_class,
 )
-from siting.wind import WindOptions
-from siting.yield_variants import WindStudy, hub_variant
+from siting.wind.chain import WindOptions
+from siting.yields.variants import WindStudy, hub_variant
 from study.pipeline import Results
 from study.schema import StudyFile
 from study.study_file import Study, nearest
@@ -56,7 +56,7 @@ def wind_study(results: Results) -> WindStudy:
 
 def _site_speed(results: Results) -> pd.Series:
     """Mean of the map over each wind site [m/s] by candidate id; sites that the map does not cover are told."""
-    from siting.criteria import raster_mean
+    from siting.scoring.criteria import raster_mean
 
     name = results.study.file.wind.mean_speed_layer
     raster = next(one for one in results.get("ground").rasters if one.id == name)
@@ -103,8 +103,8 @@ def wind_findings(study: Study) -> list[Finding]:
 
 
 def _turbine_findings(study: Study) -> list[Finding]:
-    from siting.host_types import load_host_types
-    from siting.technology_tables import load_technology_tables
+    from siting.hosts.types import load_host_types
+    from siting.technologies.tables import load_technology_tables
 
     tables, used = load_technology_tables(), {entry.host_type for entry in study.file.hosts}
     turbines = {tables.technology(h.technology).turbine for h in load_host_types() if h.host_type in used}
@@ -163,7 +163,7 @@ def wind_assumptions(file: StudyFile) -> list[Assumption]:
     if entry.wake != "loss_chain":
         basis = {"density": ("按装机密度", "by installed density"), "layout": ("按机位", "by turbine positions")}
         zh, en = basis[entry.wake]
-        add("wake", f"尾流损失{zh}计算", f"wake loss {en}", entry.wake_model, "siting/wake.py; wind_wakes.csv")
+        add("wake", f"尾流损失{zh}计算", f"wake loss {en}", entry.wake_model, "siting/wind/wake.py; wind_wakes.csv")
     for item, percent in sorted(entry.losses_percent.items()):
         add(f"loss_{item}", f"损失项 {item}", f"loss {item}", f"{percent:g} %", entry.source or "study file")
     for rule in load_curtailment_rules():

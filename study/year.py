@@ -16,7 +16,7 @@ import pandas as pd
 from grid.contracts import Case, FuelShare, Network
 from grid.studies.series import SeriesResult
 from layers.contracts import Demand, Finding
-from siting.hourly_store import HourlyStore
+from siting.yields.hourly_store import HourlyStore
 from study import records
 from study.pipeline import Results
 
@@ -66,7 +66,7 @@ def year_state(results: Results) -> YearState:
     """
     from grid.batch import BatchSolver
     from grid.model.planning import from_network
-    from siting.hourly_store import store_of
+    from siting.yields.hourly_store import store_of
 
     network: Network = results.get("network")
     candidates = results.get("sites").candidates

@@ -82,7 +82,7 @@ def _outlines(
 
 @cache
 def _technology_labels() -> dict[str, Text]:
-    from siting.technology_tables import load_technology_tables
+    from siting.technologies.tables import load_technology_tables
 
     return {t.technology: Text(t.label_zh, t.label_en) for t in load_technology_tables().technologies}
 

@@ -7,10 +7,10 @@ import dataclasses
 import pandas as pd
 
 from siting.contracts import HostType
-from siting.cost_tables import load_cost_tables
-from siting.cost_waterfall import CostCase
-from siting.host_types import load_host_types
-from siting.technology_tables import load_technology_tables
+from siting.cost.tables import load_cost_tables
+from siting.cost.waterfall import CostCase
+from siting.hosts.types import load_host_types
+from siting.technologies.tables import load_technology_tables
 
 TECHNOLOGIES = load_technology_tables()
 TABLES = load_cost_tables()
@@ -29,7 +29,7 @@ def case(**changes: object) -> CostCase:
 def sites(*rows: tuple[str, str, float, float]) -> tuple[pd.DataFrame, pd.Series]:
     """(candidates, energy [MWh]) from (host type, technology, MW, full hours per capacity_mw).
 
-    Area follows from the host type's density and usable share, as :mod:`siting.sites` does it.
+    Area follows from the host type's density and usable share, as :mod:`siting.sites.candidates` does it.
     """
     table = pd.DataFrame(
         [

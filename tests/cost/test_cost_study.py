@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from layers.contracts import Finding
-from siting.technology_tables import load_technology_tables
+from siting.technologies.tables import load_technology_tables
 from study import records
 from study.check import check_study
 from study.costs import co2_factor, cost_case

@@ -9,8 +9,8 @@ import pytest
 from cost_samples import TABLES, TECHNOLOGIES
 
 from layers.contracts import InputError
-from siting.cost_tables import COST_TABLES, load_cost_tables, scenario_names
-from siting.technology_tables import TECHNOLOGIES_FOLDER
+from siting.cost.tables import COST_TABLES, load_cost_tables, scenario_names
+from siting.technologies.tables import TECHNOLOGIES_FOLDER
 
 
 def broken(tmp_path: Path, file: str, old: str, new: str) -> Path:

@@ -12,9 +12,9 @@ from cost_samples import HOSTS, TABLES, TECHNOLOGIES, case, host, sites
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.cost import implied_hours, lcoe
-from siting.cost_tables import emission_factor_of
-from siting.cost_waterfall import (
+from siting.cost.energy import implied_hours, lcoe
+from siting.cost.tables import emission_factor_of
+from siting.cost.waterfall import (
     by_technology,
     co2_table,
     cost_waterfall,

@@ -10,7 +10,7 @@ from layers.contracts import Origin, RasterLayer, Region, VectorLayer
 from layers.frame import Frame
 from layers.region import build_region
 from siting.contracts import HostLayer, Rule
-from siting.host_types import load_host_types
+from siting.hosts.types import load_host_types
 
 CRS = "EPSG:4548"
 LEFT, BOTTOM = 500_010.0, 3_700_020.0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layers.contracts import Origin, RasterLayer
 from layers.frame import Frame
 from layers.mask_store import MaskStore
-from siting.cell_score import CellCriterion, score_cells, score_strips
+from siting.scoring.cell_score import CellCriterion, score_cells, score_strips
 
 FRAME = Frame("EPSG:4548", 30.0, 0.0, 6000.0, 200, 170)
 

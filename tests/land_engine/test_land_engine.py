@@ -19,13 +19,13 @@ from layers.contracts import InputError
 from layers.frame import Tile
 from layers.mask_store import MaskStore
 from layers.submask import rasterize_submask
-from siting.cell_score import CellCriterion, score_cells
 from siting.contracts import HostLayer, LandResult, Rule
-from siting.land import evaluate_land
-from siting.land_checks import applies
-from siting.land_reasons import reasons, rules_at
-from siting.ledger import LedgerPolicy, assign_owners, may_share
-from siting.rule_masks import finish_mask, rule_shapes, test_raster
+from siting.land.checks import applies
+from siting.land.eligibility import evaluate_land
+from siting.land.ledger import LedgerPolicy, assign_owners, may_share
+from siting.land.reasons import reasons, rules_at
+from siting.rules.masks import finish_mask, rule_shapes, test_raster
+from siting.scoring.cell_score import CellCriterion, score_cells
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CO_USE = (("wind_plain", "barren_hill"),)
@@ -218,7 +218,7 @@ def test_beside_atlite() -> None:
 def test_trap_integer_overflow() -> None:
     """8 million full cells hold 128 million sub-cells; a million square kilometres fit the sums many times over."""
     where = samples.region()
-    from siting.land_strips import area_km2, fixed_area, row_weights
+    from siting.land.strips import area_km2, fixed_area, row_weights
 
     weight = row_weights(np.array([900.0, 123.456789]))
     assert [area_km2(f) * 16e6 for f in fixed_area(weight)] == pytest.approx([900.0, 123.456789], rel=1e-12)
@@ -435,9 +435,9 @@ def test_strips_can_be_sent_to_another_process() -> None:
     """What goes to a worker and what comes back survives pickling."""
     import pickle
 
-    from siting import land
+    from siting.land import eligibility
 
-    evaluate, sent = land.evaluate_strip, []
+    evaluate, sent = eligibility.evaluate_strip, []
 
     def through_pickle(plan, strip):
         sent.append(strip.row0)
@@ -445,6 +445,6 @@ def test_strips_can_be_sent_to_another_process() -> None:
 
     expected = land_of()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(land, "evaluate_strip", through_pickle)
+        patch.setattr(eligibility, "evaluate_strip", through_pickle)
         same(expected, land_of(strip_rows=64))
     assert len(sent) > 1

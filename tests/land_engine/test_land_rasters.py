@@ -11,9 +11,9 @@ import pytest
 import rasterio
 from engine_samples import HOST_LAYERS, HOSTS, RULES
 
-from siting.land import evaluate_land
-from siting.land_rasters import cell_states, write_land_rasters
-from siting.land_reasons import rules_at
+from siting.land.eligibility import evaluate_land
+from siting.land.rasters import cell_states, write_land_rasters
+from siting.land.reasons import rules_at
 
 
 @pytest.mark.parametrize(

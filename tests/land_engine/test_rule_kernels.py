@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from layers.frame import Frame
 from siting.contracts import Rule
-from siting.rule_masks import test_raster, test_raster_into
+from siting.rules.masks import test_raster, test_raster_into
 
 FRAME = Frame("EPSG:4548", 30.0, 0.0, 6000.0, 37, 131)
 RULES = {

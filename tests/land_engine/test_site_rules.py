@@ -8,9 +8,9 @@ import shapely
 
 from layers.frame import Frame
 from layers.mask_store import MaskStore
-from siting import site_rules as module
 from siting.contracts import STATES, WATERFALL, HostLand, LandResult
-from siting.site_rules import SITE_RULES, site_rules
+from siting.sites import rules as module
+from siting.sites.rules import SITE_RULES, site_rules
 
 FRAME = Frame("EPSG:4547", 100.0, 500_000.0, 3_700_000.0, 10, 10)
 

@@ -1,4 +1,4 @@
-"""Measured plants of the State Grid record against ``siting.pv`` fed with their own irradiance and temperature.
+"""Measured plants of the State Grid record against ``siting.pv.chain`` fed with their own irradiance and temperature.
 
 Nothing is fitted: the variant ``ground_fixed`` as it is in the technology tables (tilt 25 degrees, DC by AC 1.25, 14 %
 losses), the place by the sun of the record, the nominal capacity read as DC. The bounds are what was measured, rounded
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from layers.plant_records import PlantRecord, RecordYear, read_plant_record, record_years
-from siting.pv import pv_yield
-from siting.technology_tables import load_technology_tables
+from siting.pv.chain import pv_yield
+from siting.technologies.tables import load_technology_tables
 
 pytestmark = pytest.mark.real_data
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.contracts import InputError, Origin, SourceCard
-from siting.hourly_store import HourlyStore
-from siting.park_kernels import run_storage, storage_step
-from siting.park_loads import generated_load, load_shapes, read_park_load
-from siting.parks import GridPoint, Park, Reach, Sources, Storage, match_park, sources_near, write_park_hours
+from siting.parks.kernels import run_storage, storage_step
+from siting.parks.loads import generated_load, load_shapes, read_park_load
+from siting.parks.matching import GridPoint, Park, Reach, Sources, Storage, match_park, sources_near, write_park_hours
+from siting.yields.hourly_store import HourlyStore
 
 NO_STORAGE, NO_LIMIT = Storage(), GridPoint()
 

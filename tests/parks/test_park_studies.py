@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from layers.contracts import Finding, InputError
-from siting.parks import PARK_HOURS, PARKS
+from siting.parks.matching import PARK_HOURS, PARKS
 from study.check import check_study
 from study.exports import read_table
 from study.park_files import write_parks

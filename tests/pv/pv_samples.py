@@ -14,7 +14,7 @@ import pvlib
 
 from layers.contracts import CHINA_STANDARD_TIME, Origin, Weather
 from layers.generated import generate_weather
-from siting.technology_tables import Orientation, PvVariant, load_technology_tables
+from siting.technologies.tables import Orientation, PvVariant, load_technology_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = load_technology_tables()

@@ -12,9 +12,9 @@ from pv_samples import TABLES, bozhou
 from shapely.geometry import box
 
 from layers.contracts import Origin
-from siting.host_types import load_host_types
-from siting.pv import pv_yield
-from siting.yields import compute_yields
+from siting.hosts.types import load_host_types
+from siting.pv.chain import pv_yield
+from siting.yields.compute import compute_yields
 
 
 def test_ground_light_is_a_detail_of_the_site():

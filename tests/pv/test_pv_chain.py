@@ -28,8 +28,8 @@ from pv_samples import (
 )
 
 from layers.contracts import InputError, Weather
-from siting.pv import PvOptions, pv_cell, pv_yield, pv_yield_of, sun_of_hours
-from siting.technology_tables import Orientation, PvVariant
+from siting.pv.chain import PvOptions, pv_cell, pv_yield, pv_yield_of, sun_of_hours
+from siting.technologies.tables import Orientation, PvVariant
 
 VARIANTS: dict[str, PvVariant] = {name: facing(*side) for name, side in SIDES.items()} | {"tracking": lone_tracker()}
 HALF_HOUR = pd.Timedelta(30, "min")
@@ -323,7 +323,7 @@ def test_average_then_clip_trap():
 def test_two_states_by_hand():
     """One hour: the beam is half that of a clear sky, half the contrast is taken: beam x 1.5 for one half of the hour,
     x 0.5 for the other. DC of the two states averages to that of the mean."""
-    from siting.pv_kernels import inverter_power
+    from siting.pv.kernels import inverter_power
 
     index = year()[170 * 24 + 12 : 170 * 24 + 13]
     options = PvOptions(subhourly_clipping=True, reflection="none")

@@ -10,9 +10,9 @@ import pytest
 from pv_samples import TABLES, bozhou, days, facing
 
 from layers.contracts import InputError
-from siting import pv_fleet as fleet_module
-from siting.pv import pv_yield
-from siting.pv_fleet import Roofs, pv_fleet
+from siting.pv import fleet as fleet_module
+from siting.pv.chain import pv_yield
+from siting.pv.fleet import Roofs, pv_fleet
 
 ROOF = TABLES.pv_variant("roof_pitched_south")
 CELLS = [days(bozhou(), 100, 5), dataclasses.replace(days(bozhou(2), 100, 5), cell_id="other", latitude=30.0)]

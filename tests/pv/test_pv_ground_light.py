@@ -9,8 +9,8 @@ import pytest
 from pv_samples import GROUND, TABLES, TRACKING, bozhou, facing
 
 from layers.contracts import InputError
-from siting.pv import PvOptions, pv_yield
-from siting.pv_bifacial import ground_light
+from siting.pv.bifacial import ground_light
+from siting.pv.chain import PvOptions, pv_yield
 
 AGRI = TABLES.pv_variant("agri_raised")
 

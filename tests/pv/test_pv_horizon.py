@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pv_samples import GROUND, TABLES, bozhou, days, facing
 
 from layers.contracts import InputError
-from siting.pv import PvOptions, pv_yield, sun_of_hours
-from siting.pv_shading import Horizon, read_horizons, sky_share, sun_is_free
+from siting.pv.chain import PvOptions, pv_yield, sun_of_hours
+from siting.pv.shading import Horizon, read_horizons, sky_share, sun_is_free
 
 
 def even(height: float) -> Horizon:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pv_samples import GROUND, SIDES, TABLES, TRACKING, bozhou, days, facing, lone_tracker
 from pvlib.bifacial import infinite_sheds, utils
 
-from siting.pv import PvOptions, pv_cell, pv_yield, sun_of_hours
-from siting.pv_kernels import block_share, diode_power, ground_beam_share, row_view, shaded_share, tracker_rotation
-from siting.pv_shading import Horizon
-from siting.pv_sides import diode_parameters
-from siting.technology_tables import PvVariant
+from siting.pv.chain import PvOptions, pv_cell, pv_yield, sun_of_hours
+from siting.pv.kernels import block_share, diode_power, ground_beam_share, row_view, shaded_share, tracker_rotation
+from siting.pv.shading import Horizon
+from siting.pv.sides import diode_parameters
+from siting.technologies.tables import PvVariant
 
 WEATHER = days(bozhou(), 60, 120)
 BIFACIAL = TABLES.pv_variant("ground_bifacial")
@@ -180,9 +180,9 @@ def test_pvlib_itself_is_within_a_thousandth_between_rows(name: str):
 
 @pytest.mark.parametrize("module", ["perc_mono", "perc_bifacial", "topcon_bifacial", "cdte"])
 def test_diode_power_is_that_of_pvlib(module: str):
-    from siting.technology_pv import PV_MODULES, PvModule
-    from siting.technology_reader import TableReader
-    from siting.technology_tables import TECHNOLOGIES_FOLDER
+    from siting.technologies.pv import PV_MODULES, PvModule
+    from siting.technologies.reader import TableReader
+    from siting.technologies.tables import TECHNOLOGIES_FOLDER
 
     rows = TableReader(TECHNOLOGIES_FOLDER, "t").read(PV_MODULES)
     record = next(PvModule(**row) for row in rows if row["module"] == module)

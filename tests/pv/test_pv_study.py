@@ -56,8 +56,8 @@ def test_every_key_arrives(tmp_path: Path):
 
 
 def test_without_the_table_nothing_changes(tmp_path: Path):
-    from siting.host_types import load_host_types
-    from siting.pv_options import PvOptions
+    from siting.hosts.types import load_host_types
+    from siting.pv.options import PvOptions
 
     study = study_with(tmp_path, "")
     assert pv_options(study) == PvOptions()
@@ -118,7 +118,7 @@ def test_a_changed_skyline_changes_the_yields(tmp_path: Path):
 @pytest.mark.slow
 def test_the_table_reaches_the_yields(tmp_path: Path):
     """Skyline, model and another way of building on ponds, from the study file to the sites' yields."""
-    from siting.technology_tables import load_technology_tables
+    from siting.technologies.tables import load_technology_tables
 
     plain = results_of(study_with(tmp_path / "a", ""), tmp_path)
     pv = 'horizon = "skyline"\nvariants = { fish_pond = "ground_bifacial" }'

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pv_samples import year
 
-from siting.sun import Sun, sun_clock, sun_of_hours
-from siting.sun_kernels import sunlit_part
+from siting.pv.sun import Sun, sun_clock, sun_of_hours
+from siting.pv.sun_kernels import sunlit_part
 
 PLACES = [(33.87, 115.77, 38.0), (30.2, 120.2, 8.0), (52.9, 122.5, 300.0), (18.3, 109.5, 5.0), (38.5, 75.9, 4500.0)]
 

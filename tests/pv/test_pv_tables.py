@@ -10,9 +10,9 @@ import pandas as pd
 import pvlib
 import pytest
 
-from siting.technology_pv import PV_MODULES, PvModule
-from siting.technology_reader import TableReader
-from siting.technology_tables import TECHNOLOGIES_FOLDER
+from siting.technologies.pv import PV_MODULES, PvModule
+from siting.technologies.reader import TableReader
+from siting.technologies.tables import TECHNOLOGIES_FOLDER
 
 MODULES = {row["module"]: PvModule(**row) for row in TableReader(TECHNOLOGIES_FOLDER, "t").read(PV_MODULES)}
 CEC = {
@@ -58,8 +58,8 @@ def test_topcon_parameters_are_fitted_to_its_data_sheet():
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_temperature_coefficient_of_the_model_is_that_of_the_data_sheet(name: str):
-    from siting.pv_kernels import diode_power
-    from siting.pv_sides import diode_parameters
+    from siting.pv.kernels import diode_power
+    from siting.pv.sides import diode_parameters
 
     m = MODULES[name]
     parameters = diode_parameters(m)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.sun import Sun
-from siting.transposition import TRANSPOSITIONS, plane_irradiance, sky_parts
+from siting.pv.sun import Sun
+from siting.pv.transposition import TRANSPOSITIONS, plane_irradiance, sky_parts
 
 EXTRA = 1367.0
 

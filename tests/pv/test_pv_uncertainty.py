@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.contracts import InputError
-from siting.pv_uncertainty import (
+from siting.technologies.tables import TECHNOLOGIES_FOLDER
+from siting.yields.uncertainty import (
     UncertaintyItem,
     combined_sigma,
     energy_by_year,
@@ -20,7 +21,6 @@ from siting.pv_uncertainty import (
     exceedance_factor,
     load_uncertainty_budget,
 )
-from siting.technology_tables import TECHNOLOGIES_FOLDER
 
 
 def item(name: str, sigma: float) -> UncertaintyItem:

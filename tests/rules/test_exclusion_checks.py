@@ -13,9 +13,9 @@ import shapely
 
 from layers.contracts import InputError
 from siting.contracts import HostLayer, SetbackRow
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.land_checks import check_land_inputs, extent_shortage_km, same_unit
+from siting.hosts.types import load_host_types
+from siting.land.checks import check_land_inputs, extent_shortage_km, same_unit
+from siting.land.eligibility import evaluate_land
 from study.check import check_study
 from study.check_rules import exclusion_findings
 from study.new import new_study

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from siting.contracts import HostLayer, LandResult
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.pack_compare import CHANGES, change_rows, change_strips, compare_land
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.rules.compare import CHANGES, change_rows, change_strips, compare_land
 from study.cli import app
 from study.compare_rules import COLOURS, RuleComparison, palette_style, under_pack, write_comparison
 from study.new import new_study
@@ -123,8 +123,8 @@ def test_results_that_do_not_go_together_are_refused() -> None:
 
 
 def comparison(before: LandResult, after: LandResult) -> RuleComparison:
-    from siting.pack_compare import compare_packs
-    from siting.rule_packs import load_rule_pack
+    from siting.rules.compare import compare_packs
+    from siting.rules.packs import load_rule_pack
 
     packs = compare_packs(load_rule_pack("cn-2022"), load_rule_pack("cn-2024"))
     return RuleComparison(compare_land(before, after, s.region()), packs, (), before, after, s.region())

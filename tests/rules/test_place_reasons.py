@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.contracts import HostLayer, SetbackRow
-from siting.explain_land import explain_place
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.land.explain import explain_place
 
 HOSTS = load_host_types()
 FIELD = [HostLayer("wind_plain", "field")]

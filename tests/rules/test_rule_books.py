@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from layers.contracts import InputError
-from siting.host_types import load_host_types
-from siting.pack_compare import compare_packs
-from siting.rule_packs import PackEntry, known_packs, load_rule_pack, province_of_codes, rules_for_study
+from siting.hosts.types import load_host_types
+from siting.rules.compare import compare_packs
+from siting.rules.packs import PackEntry, known_packs, load_rule_pack, province_of_codes, rules_for_study
 
 RULE = 'id = "{id}"\nlabel_zh = "甲"\nlabel_en = "a"\ndocument = "d"\nclause = "c"\ndate = "2024-01-01"\n'
 RULE += 'confidence = "A"\napplies_to = []\n'

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from layers.submask import rasterize_submask, unpack
 from siting.contracts import SetbackRow
-from siting.rule_masks import (
+from siting.rules.masks import (
     concerned,
     covered_shares,
     finish_mask,

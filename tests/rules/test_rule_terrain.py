@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.contracts import FindingLog, InputError, Origin, SourceCard
-from siting.derived_layers import derived_raster
-from siting.terrain import (
+from siting.rules.derived_layers import derived_raster
+from siting.rules.terrain import (
     aspect_degree,
     native_resolution_m,
     slope_degree,

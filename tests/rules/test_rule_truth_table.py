@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.contracts import HostLayer
-from siting.explain_land import explain_place
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.rule_packs import PackEntry, known_packs, load_rule_pack, rules_for_study
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.land.explain import explain_place
+from siting.rules.packs import PackEntry, known_packs, load_rule_pack, rules_for_study
 
 TABLE = Path(__file__).with_name("truth_table.csv")
 ROWS = list(csv.DictReader(TABLE.read_text(encoding="utf-8").splitlines()))

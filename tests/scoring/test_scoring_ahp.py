@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.contracts import InputError
-from siting.ahp import ahp_weights, as_comparison, check_matrix, matrix_of, random_index, solve
+from siting.scoring.ahp import ahp_weights, as_comparison, check_matrix, matrix_of, random_index, solve
 
 ABC = ("a", "b", "c")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from layers.contracts import FindingLog
 from layers.plants_file import read_plants
-from siting.hindcast import Hindcast, bootstrap_interval, hindcast, in_words, percentile, top_part
+from siting.scoring.hindcast import Hindcast, bootstrap_interval, hindcast, in_words, percentile, top_part
 
 
 def row(result: Hindcast, technology: str = "wind", positions: str = "all") -> dict[str, object]:

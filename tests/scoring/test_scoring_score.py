@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from siting.contracts import Criterion
-from siting.score import explained_scores, score_candidates
-from siting.value_functions import Logistic, PointTable, Trapezoid
+from siting.scoring.score import explained_scores, score_candidates
+from siting.scoring.value_functions import Logistic, PointTable, Trapezoid
 
 
 def values_of(**columns: list[float]) -> pd.DataFrame:

@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from siting.contracts import Criterion
-from siting.rank_stability import inversions, kendall_tau, rank_stability, sensitivity, stability_study, weight_changes
-from siting.score import score_candidates
+from siting.scoring.rank_stability import (
+    inversions,
+    kendall_tau,
+    rank_stability,
+    sensitivity,
+    stability_study,
+    weight_changes,
+)
+from siting.scoring.score import score_candidates
 
 
 def criteria_of(*weights: float) -> list[Criterion]:

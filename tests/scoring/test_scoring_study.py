@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from layers.contracts import Finding
-from siting.value_functions import Linear, Logistic, PointTable, Trapezoid
+from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid
 from study import records
 from study.check import check_study
 from study.new import new_study

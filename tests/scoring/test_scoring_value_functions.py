@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from siting.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
+from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
 
 NUMBERS = st.floats(-1e4, 1e4, allow_nan=False)
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siting.patches import CoverSource, Strip, covered_runs, find_patches
-from siting.runs import Runs, label_runs, near_pairs, runs_at
-from siting.site_cuts import Lattice, cut_large
+from siting.sites.cuts import Lattice, cut_large
+from siting.sites.patches import CoverSource, Strip, covered_runs, find_patches
+from siting.sites.runs import Runs, label_runs, near_pairs, runs_at
 
 HERE = Lattice(0, 0)
 

@@ -22,16 +22,16 @@ from siting_samples import CRS, box, layer, region
 from layers.contracts import InputError, Origin, RasterLayer, VectorLayer
 from layers.frame import Frame
 from layers.mask_store import MaskStore
-from siting.co_use import co_use_factors, load_co_use
 from siting.contracts import SITE_ATTRIBUTES, HostLayer
-from siting.host_layers import HostSpec, check_specs, host_layers, prepare_host_layers
-from siting.host_types import HOST_TYPES_FILE, host_type, load_host_types, may_share_land
-from siting.land import evaluate_land
-from siting.mudflats import intertidal, unknown_km2
-from siting.ponds import load_support_rules, pond_support
-from siting.site_attributes import Surroundings, compactness, site_attributes
-from siting.sites import delineate_sites
-from siting.technology_tables import load_technology_tables
+from siting.hosts.layers import HostSpec, check_specs, host_layers, prepare_host_layers
+from siting.hosts.mudflats import intertidal, unknown_km2
+from siting.hosts.ponds import load_support_rules, pond_support
+from siting.hosts.types import HOST_TYPES_FILE, host_type, load_host_types, may_share_land
+from siting.land.co_use import co_use_factors, load_co_use
+from siting.land.eligibility import evaluate_land
+from siting.sites.attributes import Surroundings, compactness, site_attributes
+from siting.sites.candidates import delineate_sites
+from siting.technologies.tables import load_technology_tables
 
 HOSTS = load_host_types()
 ASKED_FOR = {

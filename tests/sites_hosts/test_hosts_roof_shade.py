@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from siting.host_types import load_host_types
-from siting.roof_shade import shade_factors
+from siting.hosts.roof_shade import shade_factors
+from siting.hosts.types import load_host_types
 
 TYPES = load_host_types()
 

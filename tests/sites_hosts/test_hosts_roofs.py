@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layers.contracts import InputError, Origin, VectorLayer
-from siting.host_types import load_host_types
-from siting.roof_stock import SHARE_COLUMN, load_roof_stock, modelled_roofs, roof_stock
-from siting.roofs import (
+from siting.hosts.roof_stock import SHARE_COLUMN, load_roof_stock, modelled_roofs, roof_stock
+from siting.hosts.roofs import (
     ROOF_SUMS,
     UNKNOWN,
     ShadingModel,
@@ -34,7 +33,8 @@ from siting.roofs import (
     sun_year,
     supply_areas,
 )
-from siting.technology_tables import load_technology_tables
+from siting.hosts.types import load_host_types
+from siting.technologies.tables import load_technology_tables
 
 CRS = "EPSG:4548"
 MODEL = ShadingModel(sectors=8, reach_m=200.0, beam_share=0.5, panel_height_m=0.0)

@@ -16,7 +16,7 @@ import study_samples as samples
 
 from layers.contracts import Origin
 from siting.contracts import SITE_ATTRIBUTES, TURBINES
-from siting.roofs import ROOF_SUMS
+from siting.hosts.roofs import ROOF_SUMS
 from study import sites as study_sites
 from study.cache import Cache
 from study.check import check_study

@@ -16,9 +16,9 @@ from layers.contracts import InputError
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from layers.submask import rasterize_submask, setback_geometries
-from siting.patches import CoverSource, Strip, find_patches
-from siting.runs import Runs
-from siting.turbine_layout import (
+from siting.sites.patches import CoverSource, Strip, find_patches
+from siting.sites.runs import Runs
+from siting.wind.turbine_layout import (
     Spacing,
     lattice_points,
     load_spacing_rules,

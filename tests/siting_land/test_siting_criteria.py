@@ -14,16 +14,16 @@ from siting_samples import CRS, box, layer, region
 
 from layers.contracts import InputError, Origin, RasterLayer
 from siting.contracts import Criterion, HostLayer
-from siting.criteria import criterion_values, distance_km, raster_mean
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.rank_stability import rank_stability
-from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.runs import Runs, runs_at
-from siting.score import check_criteria, score_candidates
-from siting.site_labels import numbered_names, stable_ids
-from siting.site_outlines import cell_outlines, inner_points
-from siting.sites import delineate_sites
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.rules.packs import PackEntry, load_rule_pack, rules_for_study
+from siting.scoring.criteria import criterion_values, distance_km, raster_mean
+from siting.scoring.rank_stability import rank_stability
+from siting.scoring.score import check_criteria, score_candidates
+from siting.sites.candidates import delineate_sites
+from siting.sites.labels import numbered_names, stable_ids
+from siting.sites.outlines import cell_outlines, inner_points
+from siting.sites.runs import Runs, runs_at
 
 HOSTS = load_host_types()
 CANDIDATES = gpd.GeoDataFrame(
@@ -193,7 +193,7 @@ def test_two_sites_on_one_anchor_are_told_apart_by_size() -> None:
 
 def test_ids_that_meet_in_their_digits_are_told_apart(monkeypatch) -> None:
     """With one digit in place of eight, sixteen anchors meet for certain."""
-    monkeypatch.setattr("siting.site_labels._DIGITS", 1)
+    monkeypatch.setattr("siting.sites.labels._DIGITS", 1)
     ids = stable_ids("X", [str(k) for k in range(16)], np.ones(16))
     assert len(set(ids)) == 16
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from layers.contracts import InputError
-from siting.host_types import HOST_TYPES_FILE, host_type, load_host_types, nearest_key
-from siting.technology_tables import load_technology_tables
+from siting.hosts.types import HOST_TYPES_FILE, host_type, load_host_types, nearest_key
+from siting.technologies.tables import load_technology_tables
 
 HOSTS = load_host_types()
 

@@ -14,8 +14,8 @@ from siting_samples import CRS, box, layer, region
 
 from layers.contracts import Origin, RasterLayer
 from siting.contracts import HostLayer, LandResult, Rule
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
 
 HOSTS = load_host_types()
 

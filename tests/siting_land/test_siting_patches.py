@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from siting.patches import join_fringe, unique_rows, wide_cells
-from siting.runs import Runs, label_runs, runs_at
+from siting.sites.patches import join_fringe, unique_rows, wide_cells
+from siting.sites.runs import Runs, label_runs, runs_at
 
 
 def drawing(*lines: str) -> np.ndarray:

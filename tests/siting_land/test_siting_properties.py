@@ -18,10 +18,10 @@ from layers.contracts import InputError, Origin, RasterLayer, Region, VectorLaye
 from layers.frame import Frame
 from layers.submask import unpack
 from siting.contracts import HostLayer, LandResult, Rule
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.sites import delineate_sites
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.rules.packs import PackEntry, load_rule_pack, rules_for_study
+from siting.sites.candidates import delineate_sites
 
 HOSTS = load_host_types()
 TRIO = (HostLayer("fish_pond", "pond"), HostLayer("barren_hill", "hill"), HostLayer("wind_plain", "field"))

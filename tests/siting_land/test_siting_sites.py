@@ -9,14 +9,14 @@ from siting_samples import box, layer, region
 
 from layers.contracts import InputError, Origin
 from siting.contracts import CANDIDATES, Criterion, HostLayer, Sites
-from siting.criteria import criterion_values, distance_km
-from siting.host_types import load_host_types
-from siting.land import evaluate_land
-from siting.rank_stability import rank_stability
-from siting.rule_packs import PackEntry, load_rule_pack, rules_for_study
-from siting.score import score_candidates, value_function
-from siting.sites import delineate_sites
-from siting.yields import grid_share
+from siting.hosts.types import load_host_types
+from siting.land.eligibility import evaluate_land
+from siting.rules.packs import PackEntry, load_rule_pack, rules_for_study
+from siting.scoring.criteria import criterion_values, distance_km
+from siting.scoring.rank_stability import rank_stability
+from siting.scoring.score import score_candidates, value_function
+from siting.sites.candidates import delineate_sites
+from siting.yields.compute import grid_share
 
 HOSTS = load_host_types()
 

@@ -11,8 +11,8 @@ import study_samples as samples
 
 from grid.contracts import SUBSTATIONS, Case, FuelShare
 from layers.contracts import FindingLog
-from siting import hourly_store
-from siting.hourly_store import HourlyStore
+from siting.yields import hourly_store
+from siting.yields.hourly_store import HourlyStore
 from study import curtailment, records
 from study.curtailment import (
     CURTAILMENT,

@@ -8,7 +8,7 @@ import pytest
 import study_samples as samples
 
 from grid.contracts import Case, FuelShare
-from siting.hourly_store import HourlyStore
+from siting.yields.hourly_store import HourlyStore
 from study.year import line_factors, mean_case, new_plants_mw
 
 

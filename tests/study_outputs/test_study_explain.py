@@ -13,7 +13,7 @@ import pytest
 
 from grid.connections.contracts import CONNECTION_OPTIONS
 from layers.contracts import InputError
-from siting.hourly_store import HourlyStore, write_profiles
+from siting.yields.hourly_store import HourlyStore, write_profiles
 from study.explain import SiteStory, explain_site, nearest_ids
 from study.exports import write_projects, write_table
 from study.labels import Language

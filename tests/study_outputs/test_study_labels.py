@@ -14,9 +14,9 @@ from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
 from siting.contracts import SENSITIVITY, STABILITY
-from siting.cost_contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
-from siting.pack_compare import PACK_CHANGES, PACK_RULES, PACK_STATES
-from siting.parks import PARK_HOURS, PARKS
+from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
+from siting.parks.matching import PARK_HOURS, PARKS
+from siting.rules.compare import PACK_CHANGES, PACK_RULES, PACK_STATES
 from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 from study.run_tables import plan_contracts
 

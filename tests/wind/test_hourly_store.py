@@ -17,7 +17,7 @@ from wind_samples import year
 
 from layers.contracts import InputError
 from siting.contracts import LOSSES, YIELDS, YieldResult
-from siting.hourly_store import (
+from siting.yields.hourly_store import (
     SITE_VARIANTS,
     HourlyStore,
     open_store,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wind_samples import GENERIC, LIBRARY, TABLES, windy
 
 from layers.contracts import InputError
-from siting.wind import WindOptions, wind_yield
-from siting.wind_curves import (
+from siting.wind.chain import WindOptions, wind_yield
+from siting.wind.curves import (
     PowerCurve,
     curve_from_points,
     library_power_curve,

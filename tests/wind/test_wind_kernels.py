@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wind_samples import GENERIC, LIBRARY, TABLES, model_chain_frame, windy
 
-from siting.wind import air_density, density_corrected_speed, speed_at_height
-from siting.wind_blocks import curve_set, in_blocks, wind_power, yearly_hours
-from siting.wind_curves import PowerCurve, power_curve, power_from_speed, running
+from siting.wind.blocks import curve_set, in_blocks, wind_power, yearly_hours
+from siting.wind.chain import air_density, density_corrected_speed, speed_at_height
+from siting.wind.curves import PowerCurve, power_curve, power_from_speed, running
 
 CURVES = [power_curve(turbine) for turbine in TABLES.turbines]
 HUBS = np.array([turbine.hub_height_m for turbine in TABLES.turbines])

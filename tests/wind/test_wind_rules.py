@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from wind_samples import GENERIC, windy, year
 
 from layers.contracts import InputError
-from siting.curtailment_rules import apply_rules, curtailed_hours
-from siting.technology_wind import CurtailmentRule, curtailment_rules, load_curtailment_rules
-from siting.wind import WindOptions, wind_yield
+from siting.technologies.wind import CurtailmentRule, curtailment_rules, load_curtailment_rules
+from siting.wind.chain import WindOptions, wind_yield
+from siting.wind.curtailment_rules import apply_rules, curtailed_hours
 
 NAN = math.nan
 BATS = curtailment_rules(("bats",))[0]

@@ -16,7 +16,7 @@ import pytest
 from scipy.optimize import least_squares
 from wind_samples import TABLES
 
-from siting.wind_curves import curve_from_points, power_from_speed, rotor_power_curve
+from siting.wind.curves import curve_from_points, power_from_speed, rotor_power_curve
 
 pytestmark = pytest.mark.real_data
 

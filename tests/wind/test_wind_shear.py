@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from wind_samples import windy
 
 from layers.contracts import InputError
-from siting.shear import (
+from siting.technologies.wind import load_roughness, roughness_of_class
+from siting.wind.chain import WindOptions, hub_speed
+from siting.wind.shear import (
     BLENDING_HEIGHT_M,
     floored_roughness,
     roughness_of_land,
@@ -21,8 +23,6 @@ from siting.shear import (
     two_level_exponent,
     two_level_speed,
 )
-from siting.technology_wind import load_roughness, roughness_of_class
-from siting.wind import WindOptions, hub_speed
 
 
 def test_two_levels_by_hand():

@@ -13,7 +13,7 @@ import rasterio
 from affine import Affine
 
 from siting.contracts import YIELD_DETAILS
-from siting.hourly_store import SITE_VARIANTS, open_run_store, read_profiles
+from siting.yields.hourly_store import SITE_VARIANTS, open_run_store, read_profiles
 from study.new import new_study
 from study.run import _write_profiles, run_study
 from study.schema import StudyFile

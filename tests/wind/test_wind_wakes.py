@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wind_samples import GENERIC, weibull_wind, windy
 
-from siting.technology_wind import load_wakes
-from siting.wake import (
+from siting.technologies.wind import load_wakes
+from siting.wind.chain import WindOptions, wind_yield
+from siting.wind.curves import power_curve, power_from_speed
+from siting.wind.wake import (
     WindRose,
     thrust_coefficient,
     wake_loss,
     wake_loss_by_density,
     wind_rose,
 )
-from siting.wind import WindOptions, wind_yield
-from siting.wind_curves import power_curve, power_from_speed
 
 CURVE = power_curve(GENERIC)
 D = GENERIC.rotor_diameter_m

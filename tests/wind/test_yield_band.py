@@ -16,8 +16,8 @@ from wind_samples import GENERIC, TABLES
 
 from layers.contracts import FindingLog, Origin, SourceCard, Weather
 from layers.epw import read_epw
-from siting.pv import pv_yield
-from siting.wind import wind_yield
+from siting.pv.chain import pv_yield
+from siting.wind.chain import wind_yield
 
 pytestmark = pytest.mark.real_data
 

@@ -13,10 +13,10 @@ from wind_samples import GENERIC, TABLES, windy
 
 from layers.contracts import InputError, Origin
 from siting.contracts import YIELD_DETAILS, HostType
-from siting.hourly_store import store_of
-from siting.technology_wind import curtailment_rules
-from siting.wind import WindOptions
-from siting.yields import WindStudy, compute_yields
+from siting.technologies.wind import curtailment_rules
+from siting.wind.chain import WindOptions
+from siting.yields.compute import WindStudy, compute_yields
+from siting.yields.hourly_store import store_of
 
 HOSTS = (
     HostType("wind_plain", "w", "w", "wind", "wind_onshore", 4.0, 3.0, 9.0, "ac gross", 1.0, 1e6, 100.0, 100.0, 1, "",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from layers.contracts import CHINA_STANDARD_TIME, Origin, Weather
-from siting.technology_tables import load_technology_tables
+from siting.technologies.tables import load_technology_tables
 
 TABLES = load_technology_tables()
 GENERIC = TABLES.turbine("generic_3300_156")

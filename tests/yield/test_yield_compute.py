@@ -16,9 +16,9 @@ from yield_samples import HOST_TYPES, candidates_of, clear_sky_weather, host_typ
 from layers.contracts import WEATHER_HOURS, InputError
 from layers.tables import ContractError
 from siting.contracts import CANDIDATES, LOSSES, YIELDS
-from siting.cost import lcoe
-from siting.technology_tables import load_technology_tables
-from siting.yields import check_weather, compute_yields, grid_share, nearest_cell
+from siting.cost.energy import lcoe
+from siting.technologies.tables import load_technology_tables
+from siting.yields.compute import check_weather, compute_yields, grid_share, nearest_cell
 
 TABLES = load_technology_tables()
 MEAN = {"wind_mean_speed": 5.2, "wind_mean_speed_source": "test"}
@@ -302,7 +302,7 @@ def test_progress_goes_from_zero_to_one(candidates, two_cells):
 
 
 def test_heavy_libraries_are_imported_late():
-    code = "import sys, siting.yields; print({'pvlib', 'windpowerlib', 'pandapower'} & set(sys.modules))"
+    code = "import sys, siting.yields.compute; print({'pvlib', 'windpowerlib', 'pandapower'} & set(sys.modules))"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

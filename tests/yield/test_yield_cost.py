@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.cost import avoided_co2_t, capex_cny, capital_recovery_factor, lcoe, levelised_output_share
-from siting.technology_tables import load_technology_tables
+from siting.cost.energy import avoided_co2_t, capex_cny, capital_recovery_factor, lcoe, levelised_output_share
+from siting.technologies.tables import load_technology_tables
 
 TABLES = load_technology_tables()
 GROUND = TABLES.technology("pv_ground")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from yield_samples import BOZHOU, clear_sky_weather, read_station, weather_of, year
 
 from layers.contracts import Weather
-from siting.pv import Sun, plane_irradiance, pv_yield, sun_of_hours
-from siting.technology_tables import Orientation, PvVariant, load_technology_tables
+from siting.pv.chain import Sun, plane_irradiance, pv_yield, sun_of_hours
+from siting.technologies.tables import Orientation, PvVariant, load_technology_tables
 
 TABLES = load_technology_tables()
 GROUND = TABLES.pv_variant("ground_fixed")

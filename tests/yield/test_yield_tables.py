@@ -10,7 +10,7 @@ import pvlib
 import pytest
 
 from layers.contracts import InputError
-from siting.technology_tables import TECHNOLOGIES_FOLDER, TechnologyTables, load_technology_tables
+from siting.technologies.tables import TECHNOLOGIES_FOLDER, TechnologyTables, load_technology_tables
 
 TABLES = load_technology_tables()
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from yield_samples import clear_sky_weather, weather_of, year
 
 from layers.contracts import InputError
-from siting.technology_tables import load_technology_tables
-from siting.wind import (
+from siting.technologies.tables import load_technology_tables
+from siting.wind.chain import (
     PowerCurve,
     WindOptions,
     air_density,

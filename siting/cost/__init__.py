@@ -1,0 +1,1 @@
+"""Cost of energy and avoided CO2, item by item."""

@@ -1,0 +1,1 @@
+"""Parks: hourly load against wind, sun and storage near them."""

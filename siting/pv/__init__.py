@@ -1,0 +1,1 @@
+"""PV from the sun's place in the sky to AC power."""

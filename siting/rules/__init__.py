@@ -1,0 +1,1 @@
+"""Exclusions as data: rule packs, and how rules are read, compared and applied to layers."""

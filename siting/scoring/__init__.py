@@ -1,0 +1,1 @@
+"""Criteria, value functions, weights, scores, how stable the ranking is, and whether it finds existing plants."""

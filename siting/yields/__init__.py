@@ -1,0 +1,1 @@
+"""Yields of all candidates: variants, checks, uncertainty, and the hourly store."""
