@@ -60,7 +60,7 @@ def bozhou() -> Network:
     """Network of the built-in study, by its own stages."""
     from study.cache import Cache
     from study.pipeline import Results
-    from study.stages import STAGES
+    from study.stages.graph import STAGES
     from study.study_file import BUILTIN_STUDIES, read_study
 
     study = read_study(BUILTIN_STUDIES / "bozhou.toml")

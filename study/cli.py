@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from study import cli_compare, cli_explain, cli_fetch, cli_hindcast, cli_hosting, cli_loadflow, cli_report, cli_rules
-from study.cli_progress import run_progress, steps
+from study.commands import compare, explain, fetch, hindcast, hosting, loadflow, report, rules
+from study.commands.progress import run_progress, steps
 
 app = typer.Typer(
     name="fengguang",
@@ -63,7 +63,7 @@ def demo(root: RootOption = None) -> None:
     """Run the built-in study of Bozhou and say what to open."""
     finished = _run("bozhou", None, root, dry_run=False)
     if finished is not None:
-        from study.summary import next_steps
+        from study.run_folder.summary import next_steps
 
         typer.echo(f"\n{next_steps(finished)}")
 
@@ -94,8 +94,8 @@ def new(
 def check(study: StudyArgument) -> None:
     """Report every finding about the inputs at once, and forecast time and memory. Writes nothing."""
     with _reported():
-        from study.check import check_study
-        from study.forecast import forecast
+        from study.checks.all import check_study
+        from study.checks.forecast import forecast
         from study.study_file import find_study, read_study
 
         read = read_study(find_study(study))
@@ -121,7 +121,7 @@ def run(
 def map_(run_folder: RunArgument) -> None:
     """Draw the site map of a finished run again."""
     with _reported():
-        from study.redo import redraw_map
+        from study.run_folder.redo import redraw_map
 
         typer.echo(redraw_map(run_folder))
 
@@ -145,7 +145,7 @@ def export(
     _one_of(titles, ("zh", "en", "names"), "--titles")
     _one_of(language, ("zh", "en"), "--language")
     with _reported():
-        from study.redo import export_run
+        from study.run_folder.redo import export_run
 
         wanted = tuple(name.strip() for name in formats.split(","))
         for path in export_run(run_folder, wanted, out, titles=titles, language=language, bom=bom):  # type: ignore[arg-type]
@@ -156,7 +156,7 @@ def export(
 def verify(run_folder: RunArgument) -> None:
     """Hash the outputs of a run again and compare them with its manifest."""
     with _reported():
-        from study.manifest import verify_run
+        from study.run_folder.manifest import verify_run
 
         findings = verify_run(run_folder)
         if findings:
@@ -181,7 +181,7 @@ def dictionary(
 ) -> None:
     """Print the data dictionary of a run folder: every table, every column, its unit and its meaning."""
     from study.atomic import replaced
-    from study.run_tables import dictionary_page
+    from study.run_folder.tables import dictionary_page
 
     if out is None:
         typer.echo(dictionary_page(), nl=False)
@@ -220,8 +220,8 @@ def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool):  # 
         if dry_run:
             _dry_run(read, until, root)
             return None
-        from study.forecast import expected_seconds
-        from study.stages import STAGES
+        from study.checks.forecast import expected_seconds
+        from study.stages.graph import STAGES
 
         expected = expected_seconds(read, processed_folder(root) / read.file.study.name)
         with run_progress(expected, {stage.name: stage.label_en for stage in STAGES}) as progress:
@@ -232,7 +232,7 @@ def _run(name: str, until: str | None, root: Path | None, *, dry_run: bool):  # 
 
 def _dry_run(read, until: str | None, root: Path | None) -> None:  # type: ignore[no-untyped-def]
     """Which stages would run and what each is expected to take, then time, memory and disk of an empty cache."""
-    from study.forecast import duration, expected_seconds, forecast
+    from study.checks.forecast import duration, expected_seconds, forecast
     from study.run import STAGE_NAMES, checked, open_results, processed_folder
 
     checked(read, root=root)
@@ -253,7 +253,7 @@ def _print_result(finished) -> None:  # type: ignore[no-untyped-def]
     if finished.folder is None:
         typer.echo("done; no run folder was written because --until ended the run early")
         return
-    from study.summary import summary
+    from study.run_folder.summary import summary
 
     typer.echo(summary(finished))
 
@@ -295,14 +295,14 @@ def _print_findings(findings) -> None:  # type: ignore[no-untyped-def]
 
 _progress = steps
 
-cli_explain.register(app)
-cli_compare.register(app)
-cli_fetch.register(app)
-cli_rules.register(app)
-cli_hindcast.register(app)
-cli_loadflow.register(app)
-cli_hosting.register(app)
-cli_report.register(app)
+explain.register(app)
+compare.register(app)
+fetch.register(app)
+rules.register(app)
+hindcast.register(app)
+loadflow.register(app)
+hosting.register(app)
+report.register(app)
 
 if __name__ == "__main__":
     main()

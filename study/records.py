@@ -6,11 +6,12 @@ import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
-from study import costs, scoring, sites
-from study.parks import park_assumptions
 from study.schema import CaseEntry, StudyFile
-from study.targets import Target
-from study.wind import wind_assumptions
+from study.sites import candidates as sites
+from study.sites import costs, scoring
+from study.sites.parks import park_assumptions
+from study.sites.wind import wind_assumptions
+from study.stages.targets import Target
 
 
 def criteria(file: StudyFile) -> tuple[Criterion, ...]:

@@ -20,14 +20,16 @@ from layers.contracts import Finding, SourceCard
 from maps.contracts import SiteMapInput
 from maps.tiles import BaseTiles
 from study import records
-from study.base_tiles import base_tiles
 from study.cache import Cache, code_digest, digest, library_versions
-from study.check import check_study, refuse_errors, used_sources
-from study.costs import ProjectCosts, project_costs
-from study.curtailment import curtailment_tables, flexible_substations
-from study.exports import Evidence
-from study.hosting_grades import grade_tables, graded_substations
-from study.manifest import (
+from study.checks.all import check_study, refuse_errors, used_sources
+from study.network.curtailment import curtailment_tables, flexible_substations
+from study.network.grades import grade_tables, graded_substations
+from study.outputs.base_tiles import base_tiles
+from study.outputs.exports import Evidence
+from study.outputs.map_layers import site_profiles
+from study.outputs.network_layers import NetworkLayers
+from study.pipeline import Progress, Results, no_progress
+from study.run_folder.manifest import (
     InputRecord,
     LibraryVersion,
     Manifest,
@@ -36,12 +38,10 @@ from study.manifest import (
     record_outputs,
     write_manifest,
 )
-from study.map_layers import site_profiles
-from study.network_layers import NetworkLayers
-from study.pipeline import Progress, Results, no_progress
-from study.progress import OUTPUTS
-from study.projects import project_list
-from study.stages import STAGES
+from study.sites.costs import ProjectCosts, project_costs
+from study.stages.graph import STAGES
+from study.stages.progress import OUTPUTS
+from study.stages.projects import project_list
 from study.study_file import PROGRAM_ROOT, Study
 
 PACKAGES = ("layers", "siting", "grid", "maps", "study")
@@ -156,7 +156,7 @@ def checked(study: Study, *, root: Path | None = None) -> tuple[Finding, ...]:
 
 
 def _write_run(study: Study, results: Results, findings: Sequence[Finding], run_id: str, started: datetime) -> Path:
-    from study.report import write_reports
+    from study.run_folder.report import write_reports
 
     home = processed_folder_of(results)
     home.mkdir(parents=True, exist_ok=True)
@@ -204,8 +204,8 @@ def _point_latest(home: Path, run_id: str) -> None:
 def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInput:
     """All that the map and the lists show, out of the stages' results."""
     from siting.hosts.types import load_host_types
-    from study.plan_tables import plan_on_map
-    from study.targets import target_table
+    from study.plan.tables import plan_on_map
+    from study.stages.targets import target_table
 
     network, flow = results.get("network"), results.get("load_flow")
     judged, districts = results.get("verdicts"), results.get("region_facts").districts
@@ -312,14 +312,14 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     """Map, lists and load-flow tables of a run."""
     from maps.site_map import write_site_map
     from siting.scoring.score import explained_scores
-    from study.about import write_about
-    from study.exports import plan_sheets, write_projects, write_table
-    from study.land import write_rasters
-    from study.network_layers import network_layers
-    from study.park_files import write_parks
-    from study.plan_tables import plan_tables, write_plan
-    from study.sites import roof_table
-    from study.story_tables import connection_study, story_tables
+    from study.outputs.exports import plan_sheets, write_projects, write_table
+    from study.outputs.network_layers import network_layers
+    from study.outputs.park_files import write_parks
+    from study.plan.tables import plan_tables, write_plan
+    from study.run_folder.about import write_about
+    from study.sites.candidates import roof_table
+    from study.sites.land import write_rasters
+    from study.story.tables import connection_study, story_tables
 
     costs = project_costs(results)
     shown = assemble(study, results, costs)
@@ -442,7 +442,7 @@ def _write_network(results: Results, folder: Path) -> None:
 def _write_profiles(results: Results, folder: Path) -> None:
     """Hourly power by AC capacity of every variant, and which candidate follows which with how many megawatts."""
     from siting.yields.hourly_store import store_of, write_profiles
-    from study.exports import write_table
+    from study.outputs.exports import write_table
 
     candidates = results.get("sites").candidates
     store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])

@@ -2,7 +2,7 @@
 
 Every attribute's description becomes the JSON schema for editors (``fengguang schema``) and the manual. Unknown
 keys are refused by name with the nearest valid key. Values that need the outside world to be judged (a setback's
-sign, a host type's name, weights that must add up) are plain here and judged in :mod:`study.check`, so that one
+sign, a host type's name, weights that must add up) are plain here and judged in :mod:`study.checks.all`, so that one
 report names every fault at once.
 """
 

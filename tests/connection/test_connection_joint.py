@@ -272,7 +272,7 @@ def test_the_study_takes_the_joint_choice_where_it_is_asked_for():
     """The stage's table of connections is the joint one; the summary holds cost, bound, gap and who is left out."""
     from types import SimpleNamespace
 
-    from study.connect import compute_connection_study, compute_connections
+    from study.network.connect import compute_connection_study, compute_connections
 
     joint = study(sites_near_a(30.0, 30.0, 30.0), bays(1, 1))
     told = joint.summary().iloc[0]

@@ -9,9 +9,9 @@ import pytest
 from layers.contracts import Finding
 from siting.technologies.tables import load_technology_tables
 from study import records
-from study.check import check_study
-from study.costs import co2_factor, cost_case
+from study.checks.all import check_study
 from study.new import new_study
+from study.sites.costs import co2_factor, cost_case
 from study.study_file import Study, read_study
 
 TABLES = load_technology_tables()

@@ -144,7 +144,7 @@ def test_code_that_the_methods_name_exists() -> None:
 
 
 def test_the_data_dictionary_is_that_of_the_contracts() -> None:
-    from study.run_tables import dictionary_page
+    from study.run_folder.tables import dictionary_page
 
     written = (REPOSITORY / "docs" / "data-dictionary.md").read_text("utf-8")
     assert written == dictionary_page(), "stale: fengguang dictionary --out docs/data-dictionary.md"
@@ -152,7 +152,7 @@ def test_the_data_dictionary_is_that_of_the_contracts() -> None:
 
 def test_tables_of_a_run_follow_the_dictionary(user_folder: Path) -> None:
     """Every table that the dictionary names has the columns that it states."""
-    from study.run_tables import run_tables
+    from study.run_folder.tables import run_tables
 
     run = user_folder / "data" / "processed" / "my-city" / "latest"
     seen = 0

@@ -8,8 +8,8 @@ import pandas as pd
 from shortcircuit_cases import infeed_and_line, machine_behind_transformer
 
 from grid.writers.tables import write_network_tables
-from study.loadflow_page import loadflow_page
-from study.loadflow_run import LoadFlowRequest, run_loadflow
+from study.loadflow.page import loadflow_page
+from study.loadflow.run import LoadFlowRequest, run_loadflow
 
 
 def test_tables_summary_and_page(tmp_path):

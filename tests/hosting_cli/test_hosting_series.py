@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from grid.capacity.fault_headroom import NewConverter
 from grid.writers.tables import write_network_tables
 from study.cli import app
-from study.hosting_faults import short_circuit_table, with_short_circuit
+from study.hosting.faults import short_circuit_table, with_short_circuit
 
 CLI = CliRunner()
 FLEXIBLE = [f"flexible_{x}_percent_mw" for x in (0, 1, 5, 10)]

@@ -20,7 +20,7 @@ from grid.capacity.together_shares import headroom_shares
 from grid.capacity.together_study import Study
 from grid.readers.formats import read_case
 from study.cli import app
-from study.hosting_together import QUESTIONS, read_sites
+from study.hosting.together import QUESTIONS, read_sites
 
 CLI = CliRunner()
 WISHES = "site,bus,wish_mw,group\nlake,3,80,county A\nroofs,4,60,county A\nhills,2,120,county B\n"

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import rasterio
 
-from study.check import check_study
-from study.land import MASKS, ledger_policy, write_rasters
+from study.checks.all import check_study
 from study.new import new_study
 from study.run import open_results
 from study.schema import StudyFile
+from study.sites.land import MASKS, ledger_policy, write_rasters
 from study.study_file import Study, read_study
 
 

@@ -14,13 +14,13 @@ import pytest
 
 from layers.contracts import Finding, InputError
 from siting.parks.matching import PARK_HOURS, PARKS
-from study.check import check_study
-from study.exports import read_table
-from study.park_files import write_parks
-from study.parks import compute_parks, park_assumptions, park_findings
+from study.checks.all import check_study
+from study.outputs.exports import read_table
+from study.outputs.park_files import write_parks
 from study.pipeline import Results
 from study.run import open_results
 from study.schema import StudyFile
+from study.sites.parks import compute_parks, park_assumptions, park_findings
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 

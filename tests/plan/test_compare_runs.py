@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from layers.contracts import InputError
 from study.cli import app
-from study.compare_runs import compare_runs, in_words
-from study.exports import write_table
+from study.outputs.exports import write_table
+from study.run_folder.compare import compare_runs, in_words
 
 
 def run_folder(folder, mw, cost, measures, missing):

@@ -14,7 +14,7 @@ from gridstudy_networks import triangle
 from grid.measures.contracts import PlannedStation
 from grid.plan.contracts import Wanted
 from grid.plan.solve import solve_plan
-from study.plan_measures import MeasureBook, is_near
+from study.plan.measures import MeasureBook, is_near
 from study.schema import PlanEntry
 
 NEAR = PlannedStation("new001", "新一", "One", 110.0, 116.22, 33.07)

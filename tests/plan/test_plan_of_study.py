@@ -9,9 +9,9 @@ import pytest
 from plan_samples import problem
 
 from grid.plan.contracts import Decision
-from study.plan import plan_stages, plan_targets
-from study.plan_measures import plan_measure
-from study.plan_tables import land_that_lacks, target_labels, uses_all_candidates
+from study.plan.measures import plan_measure
+from study.plan.search import plan_stages, plan_targets
+from study.plan.tables import land_that_lacks, target_labels, uses_all_candidates
 from study.study_file import PROGRAM_ROOT, read_study
 
 BUILTIN = PROGRAM_ROOT / "study" / "builtin"

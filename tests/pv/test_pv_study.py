@@ -8,11 +8,11 @@ import pytest
 
 from layers.contracts import InputError
 from study.cache import Cache
-from study.check import check_study
+from study.checks.all import check_study
 from study.new import new_study
 from study.pipeline import Results
-from study.pv import host_types, pv_options
-from study.stages import STAGES
+from study.sites.pv import host_types, pv_options
+from study.stages.graph import STAGES
 from study.study_file import Study, read_study
 
 SKYLINE = "azimuth_deg,elevation_deg\n" + "".join(f"{a},{5 if 90 <= a <= 150 else 0}\n" for a in range(0, 360, 30))

@@ -18,8 +18,8 @@ from shapely.geometry import box
 from grid.contracts import Assumption
 from layers.contracts import Finding
 from maps.contracts import PROJECTS, TARGETS
-from study.exports import write_table
-from study.manifest import InputRecord, LibraryVersion, Manifest, record_outputs, write_manifest
+from study.outputs.exports import write_table
+from study.run_folder.manifest import InputRecord, LibraryVersion, Manifest, record_outputs, write_manifest
 
 HOSTILE = '<script>alert("1")</script>\'"}{{x}}</style></table>'
 CASES = ("evening", "noon")

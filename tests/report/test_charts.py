@@ -23,7 +23,7 @@ from maps.charts.staircase import _thinned, staircase_of_projects
 from maps.charts.supply import supply_steps
 from maps.charts.year import duration, most_lifted
 from maps.run_tables import ADDRESSES, RunTables, sheet_of
-from study.report import read_run
+from study.run_folder.report import read_run
 
 
 @pytest.fixture(scope="module")

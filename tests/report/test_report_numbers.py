@@ -15,7 +15,7 @@ import pytest
 from report_samples import write_run
 
 from maps.run_tables import ADDRESSES, RunTables
-from study.report import read_run, write_reports
+from study.run_folder.report import read_run, write_reports
 
 
 @dataclass

@@ -19,7 +19,7 @@ from maps.report import brief_page, report_page
 from maps.report.print import print_pdf
 from maps.run_tables import ADDRESSES
 from maps.screenshot import BrowserMissing, find_chromium, offline_page
-from study.report import OWN_FILES, export_reports, read_run, write_reports
+from study.run_folder.report import OWN_FILES, export_reports, read_run, write_reports
 
 PAGES = ("report_zh.html", "report_en.html", "brief_zh.html", "brief_en.html")
 _VOID = {"meta", "img", "br", "wbr"}

@@ -16,8 +16,8 @@ from siting.contracts import HostLayer, SetbackRow
 from siting.hosts.types import load_host_types
 from siting.land.checks import check_land_inputs, extent_shortage_km, same_unit
 from siting.land.eligibility import evaluate_land
-from study.check import check_study
-from study.check_rules import exclusion_findings
+from study.checks.all import check_study
+from study.checks.rules import exclusion_findings
 from study.new import new_study
 from study.records import assumptions
 from study.study_file import Study, read_study
@@ -149,7 +149,7 @@ def test_missing_values_taken_as_known_are_listed_as_an_assumption(folder) -> No
 
 
 def test_province_of_the_codes_or_as_the_study_says(folder) -> None:
-    from study.rules import study_province
+    from study.sites.rules import study_province
 
     said = study(folder, "", land='province = "330000"\n')
     assert study_province(said, ["341602"]) == "330000"

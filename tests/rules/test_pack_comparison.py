@@ -19,8 +19,8 @@ from siting.hosts.types import load_host_types
 from siting.land.eligibility import evaluate_land
 from siting.rules.compare import CHANGES, change_rows, change_strips, compare_land
 from study.cli import app
-from study.compare_rules import COLOURS, RuleComparison, palette_style, under_pack, write_comparison
 from study.new import new_study
+from study.sites.compare_rules import COLOURS, RuleComparison, palette_style, under_pack, write_comparison
 from study.study_file import read_study
 
 HOSTS = load_host_types()

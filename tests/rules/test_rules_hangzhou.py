@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from study.run import open_results
+from study.sites.why import why_point
 from study.study_file import BUILTIN_STUDIES, read_study
-from study.why import why_point
 
 pytestmark = pytest.mark.real_data
 

@@ -10,7 +10,7 @@ import pytest
 from layers.contracts import Finding
 from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid
 from study import records
-from study.check import check_study
+from study.checks.all import check_study
 from study.new import new_study
 from study.schema import StudyFile
 from study.study_file import Study, read_study

@@ -17,11 +17,11 @@ import study_samples as samples
 from layers.contracts import Origin
 from siting.contracts import SITE_ATTRIBUTES, TURBINES
 from siting.hosts.roofs import ROOF_SUMS
-from study import sites as study_sites
 from study.cache import Cache
-from study.check import check_study
+from study.checks.all import check_study
 from study.pipeline import Results
-from study.stages import STAGES
+from study.sites import candidates as study_sites
+from study.stages.graph import STAGES
 from study.study_file import read_study
 
 
@@ -119,7 +119,7 @@ def test_faults_of_hosts_and_sites_are_told_before_anything_runs(study) -> None:
 
 
 def test_turbines_are_a_layer_of_the_geopackage(tmp_path) -> None:
-    from study import exports, geo_files
+    from study.outputs import exports, geo_files
 
     turbines = pd.DataFrame(
         {

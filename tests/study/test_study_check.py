@@ -15,8 +15,8 @@ import study_samples as samples
 
 from layers.contracts import Finding
 from maps.tiles import BaseTiles
-from study.base_tiles import base_tiles
-from study.check import check_study
+from study.checks.all import check_study
+from study.outputs.base_tiles import base_tiles
 from study.study_file import BUILTIN_STUDIES, PROGRAM_ROOT, Study, read_study
 
 

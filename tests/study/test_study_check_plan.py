@@ -11,8 +11,8 @@ import study_samples as samples
 
 from grid.contracts import Network
 from layers.contracts import InputError
-from study.check import check_study
-from study.check_plan import plan_findings, refuse_unknown_stations
+from study.checks.all import check_study
+from study.checks.plan import plan_findings, refuse_unknown_stations
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 TARGET: dict[str, Any] = {

@@ -13,8 +13,9 @@ from grid.contracts import SUBSTATIONS, Case, FuelShare
 from layers.contracts import FindingLog
 from siting.yields import hourly_store
 from siting.yields.hourly_store import HourlyStore
-from study import curtailment, records
-from study.curtailment import (
+from study import records
+from study.network import curtailment
+from study.network.curtailment import (
     CURTAILMENT,
     CURTAILMENT_CHECKS,
     CURTAILMENT_DURATION,

@@ -9,9 +9,9 @@ import pytest
 import study_samples as samples
 
 from study.cache import Cache
-from study.forecast import Forecast, StageForecast, forecast
+from study.checks.forecast import Forecast, StageForecast, forecast
 from study.pipeline import Results
-from study.stages import STAGES
+from study.stages.graph import STAGES
 from study.study_file import BUILTIN_STUDIES, read_study
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layers.contracts import InputError
-from study.check import check_study
+from study.checks.all import check_study
 from study.new import TEMPLATES, fill, nearest_place, new_study, study_code
 from study.schema import StudyFile
 from study.study_file import read_study

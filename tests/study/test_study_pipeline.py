@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from layers.contracts import Finding, InputError
 from study.cache import Cache
 from study.pipeline import Results, Stage
-from study.stages import STAGES
+from study.stages.graph import STAGES
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 # --- keys of the real graph -----------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ import study_samples as samples
 import typer
 from typer.testing import CliRunner
 
+from study.checks.forecast import expected_seconds
 from study.cli import app
-from study.cli_progress import RunProgress
-from study.forecast import expected_seconds
-from study.progress import OUTPUTS, WholeRun
+from study.commands.progress import RunProgress
+from study.stages.progress import OUTPUTS, WholeRun
 from study.study_file import PROGRAM_ROOT, read_study
 
 
@@ -174,7 +174,7 @@ def test_errors_teach_and_end_with_2(tmp_path: Path, words: tuple[str, ...], tau
 def test_next_steps_are_told_in_both_languages_with_places_that_exist(tmp_path: Path) -> None:
     from study.pipeline import Results
     from study.run import Run, open_results
-    from study.summary import next_steps
+    from study.run_folder.summary import next_steps
 
     study = read_study(samples.generated_study(tmp_path))
     results: Results = open_results(study, root=tmp_path)

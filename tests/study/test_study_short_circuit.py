@@ -15,7 +15,7 @@ from grid.contracts import Network
 from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
 from grid.studies.short_circuit_data import _ASSUMED
 from layers.contracts import Finding
-from study.short_circuit import (
+from study.network.short_circuit import (
     SHORT_CIRCUIT_MARGINS,
     ShortCircuitStudy,
     _words,

@@ -9,7 +9,7 @@ import study_samples as samples
 
 from grid.contracts import Case, FuelShare
 from siting.yields.hourly_store import HourlyStore
-from study.year import line_factors, mean_case, new_plants_mw
+from study.network.year import line_factors, mean_case, new_plants_mw
 
 
 def test_conventional_plants_run_at_the_mean_of_the_cases():

@@ -14,11 +14,11 @@ import pytest
 from grid.connections.contracts import CONNECTION_OPTIONS
 from layers.contracts import InputError
 from siting.yields.hourly_store import HourlyStore, write_profiles
-from study.explain import SiteStory, explain_site, nearest_ids
-from study.exports import write_projects, write_table
-from study.labels import Language
-from study.story_teller import Teller, words
-from study.story_text import story_text
+from study.outputs.exports import write_projects, write_table
+from study.outputs.labels import Language
+from study.story.explain import SiteStory, explain_site, nearest_ids
+from study.story.teller import Teller, words
+from study.story.text import story_text
 
 RULE = {
     "rule": "pv_road:road", "label_zh": "公路退让", "label_en": "Roads", "layer": "road", "kind": "vector",
@@ -260,7 +260,7 @@ def test_a_run_with_a_study_of_connections_hands_on_its_options_one_without_does
     from types import SimpleNamespace
     from typing import Any
 
-    from study.story_tables import connection_study
+    from study.story.tables import connection_study
 
     def results(*names: str) -> Any:
         return SimpleNamespace(stages=[SimpleNamespace(name=name) for name in names], get=lambda name: f"the {name}")

@@ -26,10 +26,10 @@ from grid.contracts import SUBSTATIONS, UPGRADES, Assumption
 from layers.contracts import InputError, Origin, SourceCard
 from layers.tables import ContractError, Table, column
 from maps.contracts import PROJECTS
-from study.exports import FORMATS, read_table, write_projects, write_table
-from study.labels import value_labels
-from study.targets import Target, target_table
-from study.workbook import MAX_ROWS, MAX_TEXT, Sheet, excel_limits, write_workbook
+from study.outputs.exports import FORMATS, read_table, write_projects, write_table
+from study.outputs.labels import value_labels
+from study.outputs.workbook import MAX_ROWS, MAX_TEXT, Sheet, excel_limits, write_workbook
+from study.stages.targets import Target, target_table
 
 CARD = SourceCard(
     id="ponds",
@@ -182,7 +182,7 @@ _WRITE_IN_A_NEW_PROCESS = """
 import os, pickle, sys
 from pathlib import Path
 os.umask(int(sys.argv[3], 8))
-from study.exports import FORMATS, write_projects
+from study.outputs.exports import FORMATS, write_projects
 projects, substations, upgrades = pickle.loads(Path(sys.argv[1]).read_bytes())
 write_projects(projects, Path(sys.argv[2]), FORMATS, substations=substations, upgrades=upgrades)
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import study.labels
+import study.outputs.labels
 from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
@@ -17,8 +17,8 @@ from siting.contracts import SENSITIVITY, STABILITY
 from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 from siting.parks.matching import PARK_HOURS, PARKS
 from siting.rules.compare import PACK_CHANGES, PACK_RULES, PACK_STATES
-from study.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
-from study.run_tables import plan_contracts
+from study.outputs.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
+from study.run_folder.tables import plan_contracts
 
 PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES, PARKS, PARK_HOURS)
 CONTRACTS = (
@@ -26,7 +26,7 @@ CONTRACTS = (
     *plan_contracts(),
 )  # fmt: skip
 OWN_TABLES = {"assumptions", "sources", "definitions"}
-FOLDER = Path(study.labels.__file__).parent
+FOLDER = Path(study.outputs.labels.__file__).parent
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
-from study.manifest import (
+from study.run_folder.manifest import (
     MANIFEST_NAME,
     InputRecord,
     LibraryVersion,
@@ -264,7 +264,7 @@ def test_hostile_paths_in_a_manifest_are_not_followed(
     (tmp_path / "secret.txt").write_text("s")
     replace_outputs(run, OutputRecord(name, "0" * 64, 1))
     opened: list[Path] = []
-    monkeypatch.setattr("study.manifest.hash_file", lambda path: opened.append(path) or "")
+    monkeypatch.setattr("study.run_folder.manifest.hash_file", lambda path: opened.append(path) or "")
     assert ("error", "manifest.unsafe_path", name) in found(run)
     assert opened == []
 

@@ -15,8 +15,8 @@ from layers.contracts import Region
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from siting.contracts import HostLand
-from study.land_pictures import land_picture, together
-from study.map_layers import backdrop_layers, light_shapes, month_and_day
+from study.outputs.land_pictures import land_picture, together
+from study.outputs.map_layers import backdrop_layers, light_shapes, month_and_day
 from study.study_file import PROGRAM_ROOT, read_study
 
 WHOLE = 0xFFFF

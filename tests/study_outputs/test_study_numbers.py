@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.numbers import human, text
+from study.outputs.numbers import human, text
 
 
 @pytest.mark.parametrize(

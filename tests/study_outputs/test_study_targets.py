@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from layers.tables import ContractError
 from maps.contracts import PROJECTS, TARGETS
 from siting.technologies.tables import load_technology_tables
-from study.targets import Installed, Target, accepted_capacity_mw, target_table
+from study.stages.targets import Installed, Target, accepted_capacity_mw, target_table
 
 PV_2030 = Target("亳州", "光伏装机", "PV installed", "pv", 2030, 100.0, source="plan, table 2")
 

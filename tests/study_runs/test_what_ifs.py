@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from layers.contracts import InputError
-from study.manifest import read_manifest, verify_run
 from study.new import new_study
 from study.run import run_study
+from study.run_folder.manifest import read_manifest, verify_run
 from study.study_file import read_study
 
 PLAN = """

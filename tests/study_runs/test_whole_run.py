@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from study.cache import file_digest
-from study.manifest import read_manifest, verify_run
 from study.new import new_study
+from study.run_folder.manifest import read_manifest, verify_run
 
 TABLES = (
     "substations.csv", "targets.csv", "upgrades.csv", "land/states.csv", "land/waterfall.csv", "loadflow/cases.csv",

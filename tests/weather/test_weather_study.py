@@ -12,8 +12,8 @@ from weather_samples import LATITUDE, LONGITUDE, sky
 
 from layers.contracts import FindingLog, InputError, Weather
 from layers.weather_files import split_years
+from study.stages.weather import needs_region, region_bounds, weather_cells, weather_findings, weather_options
 from study.study_file import Study, read_study
-from study.weather import needs_region, region_bounds, weather_cells, weather_findings, weather_options
 
 HEAD = """
 [study]

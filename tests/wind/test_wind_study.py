@@ -17,8 +17,8 @@ from siting.yields.hourly_store import SITE_VARIANTS, open_run_store, read_profi
 from study.new import new_study
 from study.run import _write_profiles, run_study
 from study.schema import StudyFile
+from study.sites.wind import wind_assumptions, wind_findings, wind_options
 from study.study_file import Study, read_study
-from study.wind import wind_assumptions, wind_findings, wind_options
 
 
 def generated(folder: Path) -> Study:

@@ -1,0 +1,1 @@
+"""Commands of ``fengguang``, a module each, and progress on the command line."""

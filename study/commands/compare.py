@@ -1,0 +1,36 @@
+"""``fengguang compare``: two runs or plans side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program's command line."""
+    app.command("compare")(compare_command)
+
+
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="Run folder, e.g. data/processed/bozhou/latest.")],
+    second: Annotated[Path, typer.Argument(help="Another run folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for figures.csv and sites.csv; none are written without.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
+) -> None:
+    """Sites in and out, MW, cost, measures, targets and what binds, of two runs."""
+    from study.cli import _reported
+
+    with _reported():
+        from study.run_folder.compare import compare_runs, in_words, write_comparison
+
+        if language not in ("zh", "en"):
+            raise typer.BadParameter("use zh or en", param_hint="--language")
+        compared = compare_runs(first, second)
+        typer.echo(in_words(compared, "zh" if language == "zh" else "en"))
+        if out is not None:
+            for path in write_comparison(compared, out):
+                typer.echo(path)

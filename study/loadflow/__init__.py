@@ -1,0 +1,1 @@
+"""``fengguang loadflow``: load flow, outages, series and short circuits of a network, without a study."""

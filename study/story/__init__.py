@@ -1,0 +1,1 @@
+"""``fengguang explain``: a site's whole story in words."""
