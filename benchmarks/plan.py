@@ -13,7 +13,7 @@ from dataclasses import replace
 from study.plan.measures import MeasureBook
 from study.plan.search import compute_year_of_plan, make_plan, plan_problem
 from study.run import open_results
-from study.schema import QuotaEntry
+from study.schema.outputs import QuotaEntry
 from study.study_file import find_study, read_study
 
 

@@ -170,7 +170,7 @@ def schema() -> None:
     """Print the JSON schema of the study file, for editors."""
     import json
 
-    from study.schema import StudyFile
+    from study.schema.file import StudyFile
 
     typer.echo(json.dumps(StudyFile.model_json_schema(), ensure_ascii=False, indent=2))
 

@@ -95,7 +95,7 @@ def new_study(
 
 def schema_text() -> str:
     """JSON schema of the study file, for editors."""
-    from study.schema import StudyFile
+    from study.schema.file import StudyFile
 
     return json.dumps(StudyFile.model_json_schema(), ensure_ascii=False, indent=2) + "\n"
 

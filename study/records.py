@@ -6,7 +6,8 @@ import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
 from siting.contracts import Criterion, HostLayer
-from study.schema import CaseEntry, StudyFile
+from study.schema.file import StudyFile
+from study.schema.network import CaseEntry
 from study.sites import candidates as sites
 from study.sites import costs, scoring
 from study.sites.parks import park_assumptions

@@ -1,4 +1,4 @@
-"""Reading a study file: TOML in, a frozen :class:`~study.schema.StudyFile` and every finding out."""
+"""Reading a study file: TOML in, a frozen :class:`~study.schema.file.StudyFile` and every finding out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from layers.contracts import Finding, InputError, SourceCard
-from study.schema import SourceEntry, StudyFile
+from study.schema.file import StudyFile
+from study.schema.ground import SourceEntry
 
 DATA_VARIABLE = "FENGGUANG_DATA"
 PROGRAM_ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import Study, resolve_path
 
 COEFFICIENTS_FILE = Path(__file__).resolve().parent / "forecast.toml"

@@ -6,7 +6,7 @@ import math
 
 from grid.contracts import Network
 from layers.contracts import Finding, InputError
-from study.schema import TargetEntry
+from study.schema.outputs import TargetEntry
 from study.study_file import Study, nearest
 
 _FUELS = {"pv": ("pv",), "wind": ("wind",), "renewable": ("pv", "wind"), "storage": ("storage",)}

@@ -16,7 +16,7 @@ from siting.contracts import Rule
 from siting.land.checks import extent_shortage_km, same_unit, unit_words
 from siting.rules.masks import row_setbacks
 from study.checks.sources import districts_wgs84
-from study.schema import LayerEntry
+from study.schema.ground import LayerEntry
 from study.sites.rules import as_number, study_rules
 from study.study_file import Study, nearest
 

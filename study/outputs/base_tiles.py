@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from layers.contracts import Finding
 from maps.tiles import BaseTiles, holds_key, tile_faults
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import Study
 
 WHERE = "outputs.base_tiles"

@@ -14,7 +14,7 @@ import shapely
 
 from maps.contracts import Backdrop, LandPicture, SiteProfiles
 from study.pipeline import Results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 
 BACKDROP_FILE = Path(__file__).with_name("map_backdrop.csv")
 TOLERANCE_M = 30.0

@@ -14,7 +14,8 @@ from grid.contracts import Case, Network
 from grid.measures.contracts import PlannedStation
 from grid.measures.places import KM_PER_DEGREE
 from grid.plan.contracts import Agreement, PlanMeasure, Wanted
-from study.schema import PlanEntry, StudyFile
+from study.schema.file import StudyFile
+from study.schema.outputs import PlanEntry
 
 AGREEMENTS = ("curtailment_contract", "demand_response")
 """Kinds that act on injections and are agreed, not built; storage is sized by the plan itself."""

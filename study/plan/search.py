@@ -43,7 +43,8 @@ from study.plan.basis import (
     year_loading,
 )
 from study.plan.measures import MeasureBook, agreement_buses, new_stations
-from study.schema import PlanEntry, QuotaEntry, StudyFile, TargetEntry
+from study.schema.file import StudyFile
+from study.schema.outputs import PlanEntry, QuotaEntry, TargetEntry
 
 Floats = npt.NDArray[np.float64]
 

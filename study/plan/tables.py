@@ -27,7 +27,7 @@ from study.pipeline import Results
 from study.plan.access import PlanAccesses
 from study.plan.basis import PlanBasis, connected_candidates, connection_rate
 from study.plan.search import AT_MOST, SHARE, StudyPlan, quota_id, target_id
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 
 Floats = npt.NDArray[np.float64]
 

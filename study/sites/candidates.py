@@ -15,7 +15,7 @@ from siting.contracts import HostLayer, Sites
 from siting.hosts.layers import HostGround, HostSpec, check_specs, prepare_host_layers
 from siting.hosts.layers import host_layers as carriers
 from siting.hosts.types import may_share_land
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.sites.pv import host_types
 from study.study_file import Study, nearest
 

@@ -21,7 +21,8 @@ from siting.cost.waterfall import (
 )
 from siting.technologies.tables import EmissionFactor, Technology, TechnologyTables, load_technology_tables
 from study.pipeline import Results
-from study.schema import CostEntry, StudyFile, TechnologyCostEntry
+from study.schema.file import StudyFile
+from study.schema.scores import CostEntry, TechnologyCostEntry
 from study.study_file import Study, nearest
 
 _OVERRIDES = ("capex_cny_per_kw", "opex_cny_per_kw_a", "life_a", "discount_rate", "degradation_per_a")

@@ -12,7 +12,7 @@ from siting.contracts import LandResult
 from siting.land.ledger import LedgerPolicy, check_policy
 from study import records
 from study.pipeline import Results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.sites import candidates as sites
 from study.sites.rules import study_rules
 from study.study_file import Study

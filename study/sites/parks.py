@@ -14,7 +14,8 @@ from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
 from siting.parks.matching import PARKS, GridPoint, Match, Park, Reach, Storage
 from study.pipeline import Results
-from study.schema import ParkEntry, StudyFile
+from study.schema.file import StudyFile
+from study.schema.sites import ParkEntry
 from study.study_file import Study, nearest
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from layers.contracts import Finding, InputError
 from siting.contracts import HostType
 from siting.pv.options import PvOptions
 from siting.pv.shading import Horizon
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import Study, nearest
 
 

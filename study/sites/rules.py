@@ -14,7 +14,7 @@ from siting.rules.packs import (
     province_of_codes,
     rules_for_study,
 )
-from study.schema import ExclusionEntry
+from study.schema.sites import ExclusionEntry
 from study.study_file import Study
 
 

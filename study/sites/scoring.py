@@ -11,7 +11,8 @@ from layers.contracts import Finding, InputError
 from siting.contracts import CANDIDATES, SITE_ATTRIBUTES, YIELDS, Criterion
 from siting.scoring.ahp import Ahp, ahp_weights, check_consistency, check_matrix, matrix_of, solve
 from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
-from study.schema import AhpEntry, CriterionEntry, StudyFile
+from study.schema.file import StudyFile
+from study.schema.scores import AhpEntry, CriterionEntry
 from study.study_file import Study, nearest
 
 _WEIGHT_TOLERANCE = 1e-6

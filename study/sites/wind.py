@@ -16,7 +16,7 @@ from siting.technologies.wind import (
 from siting.wind.chain import WindOptions
 from siting.yields.variants import WindStudy, hub_variant
 from study.pipeline import Results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import Study, nearest
 
 _SPEED_UNITS = ("m/s", "m s-1", "m s**-1")

@@ -10,7 +10,7 @@ import pandas as pd
 from layers.contracts import Demand, FindingLog, RasterLayer, Region, VectorLayer, Weather
 from study import records
 from study.pipeline import Results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.stages.weather import weather_cells
 from study.study_file import Study
 

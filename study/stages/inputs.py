@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.stages.weather import needs_region
 from study.study_file import Study, resolve_path
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from layers.contracts import Finding, FindingLog, Weather
 from layers.weather_raw import Options
-from study.schema import StudyFile, WeatherEntry
+from study.schema.file import StudyFile
+from study.schema.ground import WeatherEntry
 from study.study_file import Study
 
 _GRIDS = (".nc", ".nc4", ".netcdf")

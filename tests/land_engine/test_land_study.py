@@ -12,7 +12,7 @@ import rasterio
 from study.checks.all import check_study
 from study.new import new_study
 from study.run import open_results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.sites.land import MASKS, ledger_policy, write_rasters
 from study.study_file import Study, read_study
 

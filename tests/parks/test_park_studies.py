@@ -19,7 +19,7 @@ from study.outputs.exports import read_table
 from study.outputs.park_files import write_parks
 from study.pipeline import Results
 from study.run import open_results
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.sites.parks import compute_parks, park_assumptions, park_findings
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 

@@ -15,7 +15,7 @@ from grid.measures.contracts import PlannedStation
 from grid.plan.contracts import Wanted
 from grid.plan.solve import solve_plan
 from study.plan.measures import MeasureBook, is_near
-from study.schema import PlanEntry
+from study.schema.outputs import PlanEntry
 
 NEAR = PlannedStation("new001", "新一", "One", 110.0, 116.22, 33.07)
 SECOND = PlannedStation("new002", "新二", "Two", 110.0, 116.15, 33.1)

@@ -12,7 +12,7 @@ from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezo
 from study import records
 from study.checks.all import check_study
 from study.new import new_study
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import Study, read_study
 
 FUNCTIONS = """

@@ -16,7 +16,7 @@ import pandas as pd
 from grid.contracts import Network
 from layers.contracts import FindingLog, Origin, SourceCard
 from study.new import new_study
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import BUILTIN_DATA, Study, read_study
 
 EPW_HEADER_LINES = 8

@@ -11,7 +11,14 @@ from study.study_file import PROGRAM_ROOT
 
 NO_RESULT_DEPENDS_ON = {
     "study/__init__.py",
-    "study/schema.py",  # the values of the study file enter by each stage's config
+    # the values of the study file enter by each stage's config
+    "study/schema/base.py",
+    "study/schema/file.py",
+    "study/schema/ground.py",
+    "study/schema/network.py",
+    "study/schema/outputs.py",
+    "study/schema/scores.py",
+    "study/schema/sites.py",
     "study/study_file.py",
     "study/cache.py",
     "study/atomic.py",

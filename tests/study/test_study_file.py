@@ -9,7 +9,7 @@ import pytest
 import study_samples as samples
 
 from layers.contracts import InputError
-from study.schema import LandEntry
+from study.schema.sites import LandEntry
 from study.study_file import (
     BUILTIN_DATA,
     BUILTIN_STUDIES,
@@ -146,7 +146,7 @@ def test_the_study_file_is_frozen(tmp_path: Path) -> None:
 
 def test_every_key_of_the_schema_explains_a_type_or_itself() -> None:
     """Editors complete from the JSON schema; its definitions carry the docstrings."""
-    from study.schema import StudyFile
+    from study.schema.file import StudyFile
 
     schema = StudyFile.model_json_schema()
     assert schema["additionalProperties"] is False

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from layers.contracts import InputError
 from study.checks.all import check_study
 from study.new import TEMPLATES, fill, nearest_place, new_study, study_code
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.study_file import read_study
 
 SIZES = {"area_km2": 1500.0, "population": 800_000.0, "lon": 116.2, "lat": 33.5, "districts": 3}

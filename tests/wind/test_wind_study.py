@@ -16,7 +16,7 @@ from siting.contracts import YIELD_DETAILS
 from siting.yields.hourly_store import SITE_VARIANTS, open_run_store, read_profiles
 from study.new import new_study
 from study.run import _write_profiles, run_study
-from study.schema import StudyFile
+from study.schema.file import StudyFile
 from study.sites.wind import wind_assumptions, wind_findings, wind_options
 from study.study_file import Study, read_study
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from layers.contracts import Datum
-from study.schema_base import Closed
+from study.schema.base import Closed
 
 
 class TargetEntry(Closed):
