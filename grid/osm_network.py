@@ -29,6 +29,7 @@ from grid.osm.read import read_sources
 from grid.osm.rules import Ledger
 from grid.osm.strengthen import mark_added, strengthened
 from grid.reference.design import Design, to_network
+from grid.studies.short_circuit_boundary import with_boundary_level
 from layers.contracts import Origin, SourceCard
 
 __all__ = ["build_osm_network"]
@@ -97,5 +98,7 @@ def build_osm_network(
         origin=Origin.MAPPED,
     )
     built = strengthened(drawn, draft.ledger)
-    network = to_network(replace(built, assumptions=draft.ledger.assumptions()))
+    boundary = with_boundary_level(to_network(built))
+    draft.ledger.count("osm.infeed", 0, f"{len(built.infeeds)} ({boundary.total_ka.max():.1f} kA)")
+    network = replace(boundary.network, assumptions=draft.ledger.assumptions())
     return replace(network, lines=mark_added(network.lines, drawn.corridors)).validate()

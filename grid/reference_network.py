@@ -28,6 +28,7 @@ from grid.reference.spec import (
     NamedStation,
     ReferenceGridSpec,
 )
+from grid.studies.short_circuit_boundary import with_boundary_level
 from layers.contracts import Finding, InputError
 
 __all__ = [
@@ -92,7 +93,7 @@ def build_reference_network(
     design = replace(result.design, assumptions=assumptions_of(spec, result, cases))
     if progress:
         progress("reference network: done", 1.0)
-    return to_network(design)
+    return with_boundary_level(to_network(design)).network.validate()
 
 
 def _checked_load(spec: ReferenceGridSpec, load_points: pd.DataFrame) -> pd.DataFrame:

@@ -35,6 +35,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "short_circuit": ("vn_kv",),
     "short_circuit_sources": ("fuel",),
     "short_circuit_rules": ("rule",),
+    "boundary_levels": ("vn_kv",),
     "zero_sequence": ("vn_kv",),
     "seasons": ("season",),
     "terrain_factors": ("terrain",),

@@ -29,6 +29,8 @@ HELD_VM_PU = 1.05
 REACTIVE_SHARE = 0.33
 SMALL_MW = 30.0
 LARGE_MW = 1500.0
+WHOLE_SHARE, END_SHARE = 1000.0, 500.0
+"""Shares of the outside network [MVA] before they are scaled: end stations hang on one line, half of the others."""
 
 
 def fuel_of(fuel: str, technology: str) -> str:
@@ -127,22 +129,22 @@ def _nearest_bus(draft: Draft, xy: np.ndarray, levels: tuple[float, ...]) -> tup
 def infeeds_of(draft: Draft, cut: tuple[str, ...]) -> list[Infeed]:
     """Equivalents where 500 kV lines were cut, at 500 kV ends outside the region, UHV and converter stations.
 
-    A network without any of them is fed at its first station of the highest level.
+    A network without any of them is fed at its first station of the highest level. Their short-circuit powers are
+    shares of one outside; :func:`grid.studies.short_circuit_boundary.with_boundary_level` sets them.
     """
-    full = math.sqrt(3) * 500.0 * rule_number("osm.infeed")
-    strength = {key: full for key in (*cut, *sorted(draft.sources)) if key in draft.stations}
+    share = {key: WHOLE_SHARE for key in (*cut, *sorted(draft.sources)) if key in draft.stations}
     for key in sorted(draft.stations):
         station = draft.stations[key]
         outside = not station.in_region and key not in draft.joints
         if outside and 500.0 in station.levels_kv and draft.degree(key, 500.0) == 1:
-            strength.setdefault(key, full / 2)
-    if not strength:
+            share.setdefault(key, END_SHARE)
+    if not share:
         top = max(s.vn_kv for s in draft.stations.values())
-        strength = {min(key for key, s in draft.stations.items() if s.vn_kv == top): full / 2}
-    total = sum(strength.values())
-    draft.ledger.count("osm.infeed", len(strength))
+        share = {min(key for key, s in draft.stations.items() if s.vn_kv == top): WHOLE_SHARE}
+    total = sum(share.values())
+    draft.ledger.count("osm.infeed", len(share))
     return [
-        Infeed(key, draft.stations[key].vn_kv, HELD_VM_PU, s_sc / total, round(s_sc, 1),
-               "outside network as an equivalent; its short-circuit power is assumed")
-        for key, s_sc in sorted(strength.items(), key=lambda item: (-item[1], item[0]))
+        Infeed(key, draft.stations[key].vn_kv, HELD_VM_PU, part / total, part,
+               "share of one outside network; its short-circuit power is assumed")
+        for key, part in sorted(share.items(), key=lambda item: (-item[1], item[0]))
     ]  # fmt: skip

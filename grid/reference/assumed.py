@@ -10,6 +10,7 @@ from grid.reference.layout import LARGEST_LOOP
 from grid.reference.reinforce import Strengthened
 from grid.reference.sizing import middle_ratio
 from grid.reference.spec import NamedPlant, NamedStation, ReferenceGridSpec
+from grid.studies.short_circuit_boundary import boundary_level_ka
 
 _ENGINEERING = "engineering practice"
 
@@ -107,6 +108,16 @@ def _structure(spec: ReferenceGridSpec) -> list[Assumption]:
             f"the outside network is equivalents at {spec.infeed_vm_pu:g} pu that share the balance equally",
             f"{spec.infeed_vm_pu:g} pu",
             _ENGINEERING,
+            "C",
+        ),
+        Assumption(
+            "reference.boundary_level",
+            "outside network",
+            "各等值同属一个外网,均分其短路容量,使最强边界站含区内机组的三相短路电流达到该电压等级的水平",
+            "the equivalents are equal shares of one outside, as strong as brings the strongest boundary station, with "
+            "the machines inside, to the level of its voltage",
+            f"{boundary_level_ka(spec.top_kv):g} kA",
+            "grid/standards/boundary_levels.csv",
             "C",
         ),
     ]

@@ -38,13 +38,14 @@ from grid.reference.places import SHORTEST_LINE_KM, Level, compensated_share, gi
 from grid.reference.plants import draw_plants
 from grid.reference.sizing import choose_line, choose_units, middle_ratio, station_count
 from grid.reference.spec import NamedStation, ReferenceGridSpec
-from grid.standards_tables import standard_table
 from layers.contracts import Origin
 
 LARGEST_LOOP = 4
 SECOND_FEED_FACTOR = 3.0
 """A second 220 kV station further away than this many times the nearest gives way to a second circuit."""
 SPREAD_KM = 1.5
+OUTSIDE_SHARE_MVA = 1000.0
+"""Equal shares of the outside network, before the whole is scaled to the level of the boundary."""
 FIRST_TAP = {220.0: -3.0}
 """Positions before taps are set by load flow: high enough a voltage for a first solution at peak."""
 
@@ -72,8 +73,8 @@ def draw(spec: ReferenceGridSpec, load_points: pd.DataFrame) -> Design:
         for s, p in zip(low.stations, low.load_mw, strict=True)
     ]
     infeeds = [
-        Infeed(s.station_id, top.vn_kv, spec.infeed_vm_pu, 1.0 / len(outside.stations), _fault_level_mva(top.vn_kv),
-               "outside network as an equivalent; its short-circuit power is assumed")
+        Infeed(s.station_id, top.vn_kv, spec.infeed_vm_pu, 1.0 / len(outside.stations), OUTSIDE_SHARE_MVA,
+               "share of one outside network; its short-circuit power is assumed")
         for s in outside.stations
     ]  # fmt: skip
     return Design(
@@ -396,9 +397,3 @@ def _banks(spec: ReferenceGridSpec, level: Level) -> list[Bank]:
         tap = FIRST_TAP.get(level.vn_kv, 0.0)
         banks.append(Bank(station.station_id, level.vn_kv, lv_kv, name, units, tap, note))
     return banks
-
-
-def _fault_level_mva(vn_kv: float) -> float:
-    """Half of the planning short-circuit level [MVA], for the outside equivalents."""
-    limits = standard_table("short_circuit").set_index("vn_kv")["limit_ka"]
-    return round(0.5 * 3**0.5 * vn_kv * float(limits.loc[vn_kv]), 1)

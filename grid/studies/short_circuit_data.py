@@ -263,7 +263,7 @@ def _sources(
             if given is None:
                 assumed["infeed"].append(name)
                 given = _infeed_mva(float(vn[row]), rules)
-            voltage.append((row, *_infeed_admittances(given, arrays.base_mva, rules)))
+            voltage.append((row, *infeed_admittances(given, arrays.base_mva, rules)))
         elif entry is not None and entry["kind"] == "converter":
             k = options.k.get(name)
             assumed["k"].extend([name] if k is None else [])
@@ -336,8 +336,9 @@ def _infeed_mva(vn_kv: float, rules: Mapping[str, float]) -> float:
     return float(rules["infeed_share"] * np.sqrt(3) * vn_kv * breaker_ka)
 
 
-def _infeed_admittances(s_sc_mva: float, base_mva: float, rules: Mapping[str, float]) -> tuple[complex, complex]:
-    """Z_Q = c U^2 / S"k, split by R/X; zero sequence by the factor on X (IEC 60909-0, network feeders)."""
+def infeed_admittances(s_sc_mva: float, base_mva: float, rules: Mapping[str, float]) -> tuple[complex, complex]:
+    """Positive and zero sequence of an outside equivalent [pu]: Z_Q = c U^2 / S"k, split by R/X; zero sequence by the
+    factor on X (IEC 60909-0, network feeders)."""
     z = rules["voltage_factor"] * base_mva / s_sc_mva
     rx = rules["infeed_rx"]
     x = z / np.sqrt(1 + rx**2)

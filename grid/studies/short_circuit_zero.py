@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from grid.model.arrays import Bools, CaseArrays, Complexes, Floats
+from grid.model.arrays import Bools, CaseArrays, Complexes, Floats, Ints
 from grid.standards_tables import standard_table
 from grid.studies.short_circuit_assumptions import Notes, is_transformer, nearest_level
 
@@ -46,17 +46,22 @@ def zero_sequence_of(
     _star_legs(arrays, kind, leg, vn, earthed)
     isolated = _isolated_neutrals(arrays, kind, leg, vn, earthed, rules)
     kind[isolated] = OPEN
+    spare = _neutrals_left_open(arrays, kind, leg, vn, rules)
+    kind[spare] = OPEN
     ids = arrays.case.branches["branch_id"].to_numpy()
     for name, text in (
         (DELTA, "Units between earthed levels: YNyn with a delta winding."),
         (THROUGH, "Units between buses of one earthed level: zero sequence passes."),
         (OPEN, "Units between levels that are not earthed: no zero sequence."),
     ):
-        chosen = two & arrays.live & (kind == name) & ~isolated
+        chosen = two & arrays.live & (kind == name) & ~isolated & ~spare
         notes.add(f"vector_group_{name}", "branches", ids[chosen], text, "C", "")
     text = "Units that only feed load have an isolated neutral at this level: no earth."
     remedy = "Set neutral_earthed_from_kv in short_circuit_rules.csv of your own."
     notes.add("neutral_isolated", "branches", ids[isolated & arrays.live], text, "B", remedy)
+    text = "Of units in parallel one runs with its neutrals earthed, those of the others are open."
+    remedy = "Set earthed_units in short_circuit_rules.csv of your own."
+    notes.add("neutral_one_unit", "branches", ids[spare], text, "B", remedy)
     one = two & arrays.live & np.isin(kind, (EARTHED_FROM, EARTHED_TO))
     odd = np.round(np.rad2deg(arrays.branch.shift_rad) / 30).astype(int) % 2 == 1
     text = "Units from an earthed to another level: YNd, as the shift says."
@@ -64,7 +69,7 @@ def zero_sequence_of(
     text = "Units from an earthed to another level without a shift in the source: YNd by their levels."
     notes.add("vector_group_assumed", "branches", ids[one & ~odd], text, "C", "")
     text = "Windings of three-winding units: earthed levels pass zero sequence, the lowest level is a delta."
-    notes.add("vector_group_3w", "branches", ids[leg & arrays.live & ~isolated], text, "C", "")
+    notes.add("vector_group_3w", "branches", ids[leg & arrays.live & ~isolated & ~spare], text, "C", "")
     return np.asarray(z0, dtype=np.complex128), kind, np.asarray(delta_pu, dtype=np.float64)
 
 
@@ -121,5 +126,30 @@ def _isolated_neutrals(
         bus = arrays.f_bus[own]
         others = bus[~earthed[bus]]
         if below[bus[np.argmax(vn[bus])]] and len(others) and not plant[arrays.node[others]].any():
+            found[own] = True
+    return found
+
+
+def _neutrals_left_open(arrays: CaseArrays, kind: Texts, leg: Bools, vn: Floats, rules: Mapping[str, float]) -> Bools:
+    """Units (and legs) beside others between the same buses, beyond those that are earthed: the largest.
+
+    Autotransformers of the bulk network (high side from ``delta_from_kv``) must be earthed, all of them.
+    """
+    found = np.zeros(arrays.n_branch, dtype=bool)
+    groups: dict[tuple[int, ...], list[Ints]] = {}
+    carries = arrays.live & np.isin(kind, (DELTA, EARTHED_FROM, EARTHED_TO))
+    for row in np.flatnonzero(carries & ~leg).tolist():
+        if max(vn[arrays.f_bus[row]], vn[arrays.t_bus[row]]) < rules["delta_from_kv"]:
+            nodes = sorted((int(arrays.f[row]), int(arrays.t[row])))
+            groups.setdefault(tuple(nodes), []).append(np.array([row]))
+    owners = arrays.case.branches["transformer_id"].to_numpy()
+    for unit in dict.fromkeys(owners[leg & arrays.live]):
+        own = np.flatnonzero((owners == unit) & arrays.live)
+        if vn[arrays.f_bus[own]].max() < rules["delta_from_kv"] and (kind[own] == THROUGH).any():
+            groups.setdefault(tuple(sorted(arrays.f[own].tolist())), []).append(own)
+    rating = np.nan_to_num(arrays.case.branches["rating_a_mva"].to_numpy(float))
+    for units in groups.values():
+        units.sort(key=lambda own: -rating[own].max())
+        for own in units[round(rules["earthed_units"]) :]:
             found[own] = True
     return found

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from grid.contracts import Assumption, Case, FuelShare, Network
-from grid.model.contracts import BusBranch
+from grid.contracts import Assumption, Network
 from layers.contracts import Finding
 from layers.tables import Table, column
 from study.network.connect import region_buses
@@ -101,10 +100,9 @@ def short_circuit_study(network: Network, plants: pd.DataFrame) -> tuple[ShortCi
     """
     from grid.capacity.fault_headroom import fault_headroom
     from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
+    from grid.studies.short_circuit_boundary import all_running, infeed_powers
 
-    options = ShortCircuitOptions(
-        infeed_s_sc_mva=dict(zip(network.infeeds["infeed_id"], network.infeeds["s_sc_mva"].astype(float), strict=True))
-    )
+    options = ShortCircuitOptions(infeed_s_sc_mva=infeed_powers(network))
     now, planned = all_running(network), all_running(with_plants(network, plants))
     today, later = run_short_circuit(now, options), run_short_circuit(planned, options)
     number = {bus: k + 1 for k, bus in enumerate(network.buses["bus_id"])}
@@ -115,14 +113,6 @@ def short_circuit_study(network: Network, plants: pd.DataFrame) -> tuple[ShortCi
     findings = [f for f in later.findings if f.severity != "note"]
     bus_of = {str(place): bus for bus, place in number.items()}
     return ShortCircuitStudy(SHORT_CIRCUIT_MARGINS.validate(table), fault_assumptions(later.findings, bus_of)), findings
-
-
-def all_running(network: Network) -> BusBranch:
-    """The network with every source in service at its rating: the state of the largest currents."""
-    from grid.model.planning import from_network
-
-    shares = tuple(FuelShare(fuel, 1.0) for fuel in sorted({*network.generators["fuel"], "pv", "wind"}))
-    return from_network(network, Case("all_running", "全部机组运行", "All sources running", 1.0, 1.0, 1.0, shares))
 
 
 def with_plants(network: Network, plants: pd.DataFrame) -> Network:

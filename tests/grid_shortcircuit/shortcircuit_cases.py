@@ -5,10 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from grid.model.contracts import BusBranch, Source, make_case
+from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
 
 C = 1.1
+ENGINES = ("pandapower", "matrix")
+
+
+def currents(case: BusBranch, engine: str = "matrix", **options: Any) -> pd.DataFrame:
+    return run_short_circuit(case, ShortCircuitOptions(engine=engine, **options)).buses.set_index("bus")
+
+
+def close(a: Any, b: Any, tolerance: float = 1e-6) -> None:
+    np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=tolerance)
 
 
 def infeed_and_line(**extra: Any) -> BusBranch:

@@ -13,6 +13,7 @@ import study_samples as samples
 
 from grid.contracts import Network
 from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
+from grid.studies.short_circuit_boundary import all_running
 from grid.studies.short_circuit_data import _ASSUMED
 from layers.contracts import Finding
 from study.network.short_circuit import (
@@ -20,7 +21,6 @@ from study.network.short_circuit import (
     ShortCircuitStudy,
     _words,
     accepted_plants,
-    all_running,
     fault_assumptions,
     short_circuit_study,
     with_plants,
