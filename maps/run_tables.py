@@ -112,6 +112,7 @@ ADDRESSES: Mapping[str, Address] = {
     "hosting": Address("loadflow/hosting.csv", ("bus_id", "case", "mode")),
     "grades": Address("loadflow/grades.csv", ("equipment_id",)),
     "short_circuit": Address("loadflow/short_circuit.csv", ("bus_id",)),
+    "short_circuit_openings": Address("loadflow/short_circuit_openings.csv", ("step",)),
     "curtailment": Address("loadflow/curtailment.csv", ("bus_id", "curtailed_percent")),
     "curtailment_duration": Address("loadflow/curtailment_duration.csv", ("bus_id", "hours")),
     "curtailment_checks": Address("loadflow/curtailment_checks.csv", ("reason",)),
@@ -199,6 +200,7 @@ class RunTables:
     hosting: Sheet | None = None
     grades: Sheet | None = None
     short_circuit: Sheet | None = None
+    short_circuit_openings: Sheet | None = None
     curtailment: Sheet | None = None
     curtailment_duration: Sheet | None = None
     curtailment_checks: Sheet | None = None

@@ -349,6 +349,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
         "loadflow/branches_n_1": flow.branch_n_1,
         "loadflow/hosting": hosting_table(results),
         "loadflow/short_circuit": results.get("short_circuit").margins,
+        "loadflow/short_circuit_openings": results.get("short_circuit").openings,
         "land/states": land.states,
         "land/waterfall": land.waterfall,
         "land/states_by_district": land.states_by_district,

@@ -100,17 +100,18 @@ def with_boundary_level(network: Network) -> BoundaryLevel:
     per_mva = infeed_admittances(1.0, data.arrays.base_mva, fault_rules())[0]
     sequence = positive_sequence(data)
     seen = sequence.columns(at)[sequence.place[at]]
-    inside = np.linalg.inv(seen) - np.diag(given * per_mva)
+    shares: Complexes = np.asarray(given * per_mva, dtype=np.complex128)
+    inside: Complexes = np.asarray(np.linalg.inv(seen) - np.diag(shares), dtype=np.complex128)
     vn = network.buses.set_index("bus_id").loc[infeeds["bus_id"], "vn_kv"].to_numpy(float)
     levels = np.array([boundary_level_ka(float(v)) for v in vn])
     base_ka = data.arrays.base_mva / (np.sqrt(3) * vn)
     first = np.array([int(np.flatnonzero(own == k)[0]) for k in range(len(at))])
     most = levels[first] / (data.c * base_ka[first])
-    factor = boundary_factor(inside, given * per_mva, most)
+    factor = boundary_factor(inside, shares, most)
     powers = np.maximum(infeeds["s_sc_mva"].to_numpy(float) * factor, LEAST_MVA)
-    final = np.bincount(own, powers, len(at)) * per_mva
+    final: Complexes = np.asarray(np.bincount(own, powers, len(at)) * per_mva, dtype=np.complex128)
     total = data.c * base_ka * currents_at_boundary(inside, final)[own]
-    alone = data.c * base_ka * currents_at_boundary(inside, given * per_mva * _NEAR)[own]
+    alone = data.c * base_ka * currents_at_boundary(inside, shares * _NEAR)[own]
     strongest = int(np.argmax(total))
     scaled = replace(network, infeeds=infeeds.assign(s_sc_mva=powers.round(1)))
     return BoundaryLevel(scaled, float(levels[strongest]), alone, total)

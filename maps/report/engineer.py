@@ -148,8 +148,19 @@ def _short_circuit(write: Writer) -> Section:
         write, "short_circuit", write.note("short_circuit.text"),
         _optional(write, "short_circuit.levels", "short_circuit_levels", write.run.short_circuit_levels),
         f"<h3>{write.word('short_circuit.buses')}</h3>",
-        write.table("short_circuit", tightest, most=_MOST, css="dense"),
+        write.table("short_circuit", tightest, most=_MOST, css="dense"), _openings(write),
         assumed, wide=True,
+    )  # fmt: skip
+
+
+def _openings(write: Writer) -> str:
+    """Lines to open, if any: the network as mapped or generated is closed, where utilities run it open."""
+    table = write.run.short_circuit_openings
+    if table is None or not len(table):
+        return ""
+    return (
+        f"<h3>{write.word('short_circuit.openings')}</h3>{write.note('short_circuit.openings_text')}"
+        + write.table("short_circuit_openings", table, css="dense")
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ accepted plants add to the currents as sources of k times their rating.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from grid.contracts import Assumption, Network
+from grid.contracts import Assumption, Case, Network
+from grid.studies.short_circuit_openings import OPENINGS, find_openings
 from layers.contracts import Finding
 from layers.tables import Table, column
 from study.network.connect import region_buses
+from study import records
 from study.pipeline import Results
 
 WORDS_FILE = Path(__file__).with_name("short_circuit_assumptions.csv")
@@ -60,9 +62,11 @@ SHORT_CIRCUIT_MARGINS = Table(
 
 @dataclass(frozen=True)
 class ShortCircuitStudy:
-    """Table :data:`SHORT_CIRCUIT_MARGINS`, and what had to be assumed for it."""
+    """Tables :data:`SHORT_CIRCUIT_MARGINS` and :data:`grid.studies.short_circuit_openings.OPENINGS`, and what had to be
+    assumed for them."""
 
     margins: pd.DataFrame
+    openings: pd.DataFrame
     assumptions: tuple[Assumption, ...]
 
 
@@ -72,7 +76,7 @@ def compute_short_circuit(results: Results) -> ShortCircuitStudy:
     plants = accepted_plants(
         results.get("verdicts").verdicts, results.get("connections"), results.get("sites").candidates
     )
-    found = short_circuit_study(network, plants)
+    found = short_circuit_study(network, plants, records.cases(results.study.file))
     results.log.extend([replace(finding, file=results.study.shown_path) for finding in found[1]])
     return found[0]
 
@@ -89,14 +93,18 @@ def accepted_plants(verdicts: pd.DataFrame, connections: pd.DataFrame, candidate
     }).reset_index(drop=True)  # fmt: skip
 
 
-def short_circuit_study(network: Network, plants: pd.DataFrame) -> tuple[ShortCircuitStudy, list[Finding]]:
-    """Margins of the region's buses and assumptions; beside them what went wrong on the way.
+def short_circuit_study(
+    network: Network, plants: pd.DataFrame, cases: Sequence[Case] = ()
+) -> tuple[ShortCircuitStudy, list[Finding]]:
+    """Margins of the region's buses, openings and assumptions; beside them what went wrong on the way.
 
     Parameters
     ----------
     network : Network
     plants : DataFrame
         New plants: candidate_id, bus_id, fuel, p_max_mw.
+    cases : sequence of Case
+        Operating points whose flows must fit with lines open; without any no openings are looked for.
     """
     from grid.capacity.fault_headroom import fault_headroom
     from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
@@ -111,8 +119,29 @@ def short_circuit_study(network: Network, plants: pd.DataFrame) -> tuple[ShortCi
     room = fault_headroom(now, rows, options=options, worsen_share=TOLERATED_SHARE) if rows else None
     table = _margins(network, inside, today.buses, later.buses, room)
     findings = [f for f in later.findings if f.severity != "note"]
+    openings = find_openings(network, inside, cases) if cases else OPENINGS.empty()
+    findings += _closed_network(table, openings)
     bus_of = {str(place): bus for bus, place in number.items()}
-    return ShortCircuitStudy(SHORT_CIRCUIT_MARGINS.validate(table), fault_assumptions(later.findings, bus_of)), findings
+    assumptions = fault_assumptions(later.findings, bus_of)
+    return ShortCircuitStudy(SHORT_CIRCUIT_MARGINS.validate(table), openings, assumptions), findings
+
+
+def _closed_network(margins: pd.DataFrame, openings: pd.DataFrame) -> list[Finding]:
+    """A warning that the network is closed where utilities would run it open, if opening lines would help."""
+    if not len(openings):
+        return []
+    last = openings.iloc[-1]
+    kv = ", ".join(f"{v:g} kV" for v in openings["vn_kv"].unique())
+    text = (
+        f"{openings['beyond_before'].iloc[0]} buses are at 0.95 of their breakers or more with all lines closed; "
+        f"opening {len(openings)} corridors ({kv}) leaves {last['beyond_after']}. Utilities run such networks in "
+        "zones, 110 kV radially: the currents of a closed network are an upper bound."
+    )
+    buses = ", ".join(margins.loc[margins["margin_percent"] <= 5, "bus_id"].head(3))
+    return [
+        Finding("warning", "short_circuit.closed_network", "", "buses", buses, str(last["beyond_before"]), text,
+                "Give the network with its normally open lines out, or see loadflow/short_circuit_openings.csv.")
+    ]  # fmt: skip
 
 
 def with_plants(network: Network, plants: pd.DataFrame) -> Network:

@@ -39,6 +39,7 @@ def run_tables() -> tuple[RunTable, ...]:
     from grid.connections.contracts import BAY_LIMITS, COLLECTORS, CONNECTION_CHOICE, CONNECTION_OPTIONS
     from grid.network_tables import ASSUMPTIONS
     from grid.studies.series import BRANCH_YEAR, SERIES
+    from grid.studies.short_circuit_openings import OPENINGS
     from maps.contracts import PROJECTS, TARGETS
     from siting import contracts as siting
     from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
@@ -96,6 +97,7 @@ def run_tables() -> tuple[RunTable, ...]:
             ("loadflow/branches_n_1.csv", grid.BRANCH_N_1),
             ("loadflow/hosting.csv", grid.HOSTING),
             ("loadflow/short_circuit.csv", short_circuit.SHORT_CIRCUIT_MARGINS),
+            ("loadflow/short_circuit_openings.csv", OPENINGS),
             ("loadflow/connection_options.csv", CONNECTION_OPTIONS),
             ("loadflow/connection_choice.csv", CONNECTION_CHOICE),
             ("loadflow/collectors.csv", COLLECTORS),
