@@ -19,8 +19,8 @@ from grid.contracts import Assumption, Case, Network
 from grid.studies.short_circuit_openings import OPENINGS, find_openings
 from layers.contracts import Finding
 from layers.tables import Table, column
-from study.network.connect import region_buses
 from study import records
+from study.network.connect import region_buses
 from study.pipeline import Results
 
 WORDS_FILE = Path(__file__).with_name("short_circuit_assumptions.csv")

@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 import study_samples as samples
 
-from grid.contracts import Network
+from grid.contracts import Case, Network
 from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
 from grid.studies.short_circuit_boundary import all_running
 from grid.studies.short_circuit_data import _ASSUMED
+from grid.studies.short_circuit_openings import OPENINGS
 from layers.contracts import Finding
 from study.network.short_circuit import (
     SHORT_CIRCUIT_MARGINS,
     ShortCircuitStudy,
+    _closed_network,
     _words,
     accepted_plants,
     fault_assumptions,
@@ -136,3 +138,21 @@ def test_assumptions_name_buses_as_the_study_does() -> None:
 def test_findings_that_assume_nothing_are_left_out() -> None:
     found = [Finding("warning", "short_circuit.not_fed", "", "buses", "1", "1", "", "")]
     assert fault_assumptions(found, {}) == ()
+
+
+def test_a_network_below_its_breakers_needs_no_openings(network: Network) -> None:
+    case = Case("peak", "高峰", "Peak", 1.0, 0.0, 0.0, ())
+    study, findings = short_circuit_study(network, NOTHING, (case,))
+    assert list(study.openings.columns) == list(OPENINGS.columns)
+    assert study.openings.empty
+    assert findings == []
+
+
+def test_a_closed_network_beyond_its_breakers_is_a_warning_with_figures() -> None:
+    steps = pd.DataFrame({"vn_kv": [220.0, 110.0], "beyond_before": [9, 6], "beyond_after": [6, 2]})
+    margins = pd.DataFrame({"bus_id": ["x/220", "y/110", "z/110"], "margin_percent": [-20.0, 4.0, 30.0]})
+    (finding,) = _closed_network(margins, steps)
+    assert (finding.severity, finding.rule) == ("warning", "short_circuit.closed_network")
+    assert (finding.item, finding.value) == ("x/220, y/110", "9")
+    assert "2 corridors (220 kV, 110 kV) leaves 2" in finding.message
+    assert _closed_network(margins, steps.head(0)) == []
