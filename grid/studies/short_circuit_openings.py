@@ -37,8 +37,8 @@ MOST_TRIALS = 8
 """Candidates a step whose load flow is tried, best first."""
 RADIAL_BELOW_KV = 200.0
 """110 kV and below run radially with back-feed switching, 220 kV stations keep two paths (GB 38755 and DL/T 256)."""
-LEAST_GAIN = 0.02
-"""Share of the excess that an opening must take away."""
+LEAST_GAIN = 0.01
+"""What an opening must take away, as a share of the limit of one bus, or half of what is left."""
 _CUT = 1e-9
 
 OPENINGS = Table(
@@ -162,7 +162,7 @@ def _best_opening(state: _State, cases: Sequence[Case]) -> tuple[Corridor, _Stat
         return None
     now = state.excess(state.worst)
     left = _excess_left(state, candidates)
-    best = [int(k) for k in np.argsort(left, kind="stable") if left[k] < now * (1 - LEAST_GAIN)]
+    best = [int(k) for k in np.argsort(left, kind="stable") if now - left[k] >= min(LEAST_GAIN, now / 2)]
     for k in best[:MOST_TRIALS]:
         corridor = candidates[k]
         network = _without(state.network, corridor)

@@ -130,16 +130,16 @@ def _closed_network(margins: pd.DataFrame, openings: pd.DataFrame) -> list[Findi
     """A warning that the network is closed where utilities would run it open, if opening lines would help."""
     if not len(openings):
         return []
-    last = openings.iloc[-1]
+    before, after = int(openings["beyond_before"].iloc[0]), int(openings["beyond_after"].iloc[-1])
     kv = ", ".join(f"{v:g} kV" for v in openings["vn_kv"].unique())
     text = (
-        f"{openings['beyond_before'].iloc[0]} buses are at 0.95 of their breakers or more with all lines closed; "
-        f"opening {len(openings)} corridors ({kv}) leaves {last['beyond_after']}. Utilities run such networks in "
+        f"{before} buses are at 0.95 of their breakers or more with all lines closed; "
+        f"opening {len(openings)} corridors ({kv}) leaves {after}. Utilities run such networks in "
         "zones, 110 kV radially: the currents of a closed network are an upper bound."
     )
     buses = ", ".join(margins.loc[margins["margin_percent"] <= 5, "bus_id"].head(3))
     return [
-        Finding("warning", "short_circuit.closed_network", "", "buses", buses, str(last["beyond_before"]), text,
+        Finding("warning", "short_circuit.closed_network", "", "buses", buses, str(before), text,
                 "Give the network with its normally open lines out, or see loadflow/short_circuit_openings.csv.")
     ]  # fmt: skip
 

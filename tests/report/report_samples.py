@@ -229,7 +229,17 @@ def _short_circuit(name: str) -> dict[str, pd.DataFrame]:
             for bus, kv, three, one, breaker, new_three, new_one, grade, room, binding in rows
         ]
     )  # fmt: skip
-    return {"loadflow/short_circuit.csv": table}
+    opened = pd.DataFrame(
+        [
+            {
+                "step": 1, "corridor_id": "L110:S220--S110", "name_zh": name, "name_en": name, "vn_kv": 110.0,
+                "circuits": 1, "bus_id": "S220/110", "fault": "3ph", "before_ka": 39.0, "after_ka": 31.5,
+                "limit_ka": 38.0, "beyond_before": 1, "beyond_after": 0, "supply": "back_feed",
+                "loading_percent": 71.0, "loading_n_1_percent": 93.0,
+            }
+        ]
+    )  # fmt: skip
+    return {"loadflow/short_circuit.csv": table, "loadflow/short_circuit_openings.csv": opened}
 
 
 def _curtailment() -> dict[str, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -252,3 +253,11 @@ def test_a_plan_decides_what_there_is_to_decide(
 def test_without_a_plan_the_leading_limit_is_the_question(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", without=tuple(name for name in EVERYTHING if name.startswith("plan/")))
     assert "Whether to reinforce" in Tags(brief_page(read_run(folder, tmp_path), {}, "en")).text
+
+
+@pytest.mark.parametrize(("page", "supply"), [("report_zh.html", "备自投"), ("report_en.html", "back-feed switching")])
+def test_lines_to_open_stand_with_the_currents_before_and_after(run: Path, page: str, supply: str) -> None:
+    text = (run / page).read_text(encoding="utf-8")
+    assert f">{supply}</td>" in text
+    row = text[: text.index(f">{supply}</td>")].rpartition("<tr>")[2]
+    assert re.findall(r">(3[\d.]+)<", row) == ["39", "31.5", "38"]
