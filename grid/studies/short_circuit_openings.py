@@ -138,6 +138,7 @@ class _State:
         found = matrix_currents(data)
         self.currents = np.nan_to_num(np.stack([found.ikss_3ph_ka[at], found.ikss_1ph_ka[at]], axis=1))
         self.worst: Floats = self.currents.max(axis=1)
+        self.converters = np.nan_to_num(np.stack([found.converters_3ph_ka[at], found.converters_1ph_ka[at]], axis=1))
 
     @property
     def beyond(self) -> Bools:
@@ -226,7 +227,8 @@ def _corridors(state: _State) -> list[Corridor]:
 
 
 def _excess_left(state: _State, candidates: Sequence[Corridor]) -> Floats:
-    """Excess that stays after each candidate alone is opened; infinite where it would cut a part off."""
+    """Excess that stays after each candidate alone is opened, converters' part as before; infinite where it would cut
+    a part off."""
     data = state.data
     z1 = _opened_impedances(positive_sequence(data), data, state.at, candidates, data.z1_pu)
     z0 = _opened_impedances(zero_sequence(data), data, state.at, candidates, data.z0_pu)
@@ -234,7 +236,8 @@ def _excess_left(state: _State, candidates: Sequence[Corridor]) -> Floats:
     z0 = np.where(data.earthed[state.at][:, None], z0, np.nan)
     ka = data.c * data.base_ka[state.at][:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
-        worst = np.fmax(ka / np.abs(z1), 3 * ka / np.abs(2 * z1 + z0))
+        three, one = ka / np.abs(z1), 3 * ka / np.abs(2 * z1 + z0)
+    worst = np.fmax(three + state.converters[:, :1], one + state.converters[:, 1:])
     return np.array([state.excess(worst[:, k]) for k in range(len(candidates))])
 
 

@@ -11,7 +11,8 @@ import pytest
 from grid.contracts import BUSES, GENERATORS, INFEEDS, LINES, LOADS, STATIONS, TRANSFORMERS, Case, Network
 from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
 from grid.studies.short_circuit_boundary import all_running, infeed_powers
-from grid.studies.short_circuit_openings import OPENINGS, find_openings
+from grid.studies.short_circuit_data import fault_data
+from grid.studies.short_circuit_openings import OPENINGS, Proof, _corridors, _excess_left, _State, find_openings
 from layers.contracts import Origin
 
 PEAK = (Case("peak", "高峰", "Peak", 1.0, 0.0, 0.0, ()),)
@@ -129,3 +130,19 @@ def test_buses_that_do_not_count_open_nothing():
     assert find_openings(network, ["b/110"], PEAK).empty
     assert find_openings(network, [], PEAK).empty
     assert find_openings(network, ["a/110"], PEAK, most=0).empty
+
+
+def test_estimates_that_rank_are_the_currents_without_the_line():
+    """Sherman-Morrison against a new factorisation, for every corridor; a plant's converters count in both."""
+    network = two_feeds(s_sc=(9000.0, 6000.0))
+    plant = {"generator_id": "W", "bus_id": "a/110", "fuel": "wind", "p_max_mw": 300.0, "control": "power", "vm_pu": 1,
+             "origin": "mapped"}  # fmt: skip
+    network = replace(network, generators=rows(GENERATORS, [plant]))
+    data = fault_data(all_running(network), ShortCircuitOptions(infeed_s_sc_mva=infeed_powers(network)))
+    at, proof = np.array([0, 1]), Proof(True, 0.0, 0.0, 0)
+    state = _State(network, data, at, 0.95 * data.breaker_ka[at], proof)
+    corridors = _corridors(state)
+    after = [state.opened(c, proof, opened(network, [c.corridor_id])) for c in corridors]
+    exact = [state.excess(one.worst) for one in after]
+    assert exact[0] < state.excess(state.worst)
+    assert _excess_left(state, corridors) == pytest.approx(exact, abs=0.01)

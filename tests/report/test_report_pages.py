@@ -260,4 +260,4 @@ def test_lines_to_open_stand_with_the_currents_before_and_after(run: Path, page:
     text = (run / page).read_text(encoding="utf-8")
     assert f">{supply}</td>" in text
     row = text[: text.index(f">{supply}</td>")].rpartition("<tr>")[2]
-    assert re.findall(r">(3[\d.]+)<", row) == ["39", "31.5", "38"]
+    assert re.findall(r">(3[\d.]+)<", row) == ["39.0", "31.5", "38.0"]
