@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _VERDICT_MARKS = {"connect": "o", "connect_after_upgrade": "D", "partial": "s", "refused": "v", "no_connection": "x"}
 _SHOWN_FROM_KV = 200.0
+_MARGIN = 0.06
+_LABEL_FROM_SHARE = 0.085
+"""Districts narrower than this share of the map go without a name: names would lie on each other."""
 
 
 def sketch_map(run: RunTables, language: str) -> Figure | None:
@@ -33,9 +36,19 @@ def sketch_map(run: RunTables, language: str) -> Figure | None:
     _projects(axes, run.projects, language)
     _lines(axes, run)
     _stations(axes, run)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=3, fontsize=6.5, labelcolor=named["ink"],
+    _frame(axes, run)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, fontsize=8, labelcolor=named["ink"],
                 handletextpad=0.3, columnspacing=1.0)  # fmt: skip
     return figure
+
+
+def _frame(axes: Axes, run: RunTables) -> None:
+    """The districts with a margin: the network reaches further, but the study does not."""
+    if run.districts is None or run.districts.empty:
+        return
+    west, south, east, north = run.districts.total_bounds
+    axes.set_xlim(west - _MARGIN * (east - west), east + _MARGIN * (east - west))
+    axes.set_ylim(south - _MARGIN * (north - south), north + _MARGIN * (north - south))
 
 
 def _districts(axes: Axes, run: RunTables, language: str) -> None:
@@ -43,10 +56,13 @@ def _districts(axes: Axes, run: RunTables, language: str) -> None:
         return
     named = palette().named
     names = run.districts[f"name_{language}"].astype(str)
+    left, _, right, _ = run.districts.total_bounds
     for shape, name in zip(run.districts.geometry, names, strict=True):
         for part in shapely.get_parts(shape):
             x, y = part.exterior.coords.xy
             axes.fill(x, y, facecolor="#F6F7F8", edgecolor=named["other_edge"], linewidth=0.7, zorder=0)
+        if (shape.bounds[2] - shape.bounds[0]) < _LABEL_FROM_SHARE * (right - left):
+            continue
         at = shape.representative_point()
         axes.text(at.x, at.y, plain(name, 16), fontsize=8, color=named["label"], ha="center", va="center", zorder=6,
                   bbox={"facecolor": "white", "alpha": 0.75, "pad": 1.0, "edgecolor": "none"})  # fmt: skip

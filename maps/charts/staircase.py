@@ -63,11 +63,11 @@ def staircase(run: RunTables, language: str) -> Figure | None:
     axes = figure.subplots()
     quiet_axes(axes)
     edges = np.concatenate([[0.0], asked])
-    axes.plot(edges, edges, color=named["faint"], linewidth=1.0, linestyle=":", label=word("staircase.all", language))
+    axes.plot(edges, edges, color=named["label"], linewidth=1.2, linestyle=":", label=word("staircase.all", language))
     if (with_measures > without + 1e-9).any():
         axes.stairs(with_measures, edges, color=named["second"], linewidth=1.6, linestyle="--", baseline=None,
                     label=word("staircase.with", language))  # fmt: skip
-    else:
+    elif (without < asked - 1e-9).any():
         axes.plot([], [], " ", label=word("staircase.no_measures", language))
     axes.stairs(without, edges, color=named["first"], linewidth=1.8, baseline=None,
                 label=word("staircase.without", language))  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from maps.bilingual import safe
 from maps.report.document import Writer, page
-from maps.report.figures import figure_html
+from maps.report.figures import count_html, figure_html
 from maps.run_tables import RunTables, Sheet
 
 TOP_SITES = 10
@@ -85,10 +85,11 @@ def _block(write: Writer, heading: str, table: str, sheet: Sheet | None, most: i
 
 
 def _groups(write: Writer, heading: str, table: str, sheet: Sheet | None) -> str:
-    """A block of groups, which says how many it leaves out: a county that is not shown has projects all the same."""
-    left_out = 0 if sheet is None else len(sheet) - _TOP_GROUPS
-    more = f'<p class="note">{write.word("brief.more").format(count=left_out)}</p>' if left_out > 0 else ""
-    return _block(write, heading, table, sheet, _TOP_GROUPS) + more
+    """A block of groups, which says how many there are: a county that is not shown has projects all the same."""
+    block = _block(write, heading, table, sheet, _TOP_GROUPS)
+    if sheet is None or len(sheet) <= _TOP_GROUPS:
+        return block
+    return block + write.note("brief.more", shown=str(_TOP_GROUPS), all=count_html(sheet))
 
 
 def _second(write: Writer) -> str:
@@ -100,6 +101,7 @@ def _second(write: Writer) -> str:
         + _block(write, "brief.parks", "brief_parks", run.parks, _TOP_PARKS)
         + f"<h3>{write.word('brief.caveats')}</h3><ul>{_items(caveats(write))}</ul>"
         + f"<h3>{write.word('brief.decide')}</h3><ol>{_items(decisions(write))}</ol>"
+        + f'<div class="spare">{write.chart("supply_curve")}</div>'
     )
 
 
@@ -188,7 +190,7 @@ def decisions(write: Writer) -> list[str]:
     planned = run.plan_summary is not None or run.plan_measures is not None
     if run.binding is not None and len(run.binding) and not planned:
         lines.append(write.fill(
-            "decide.limit", element=f"<code>{safe(run.binding.cell(0, 'binding_element'))}</code>",
+            "decide.limit", element=safe(run.binding.cell(0, f"element_{write.language}")),
             projects=figure_html(run.binding, 0, "projects"), mw=figure_html(run.binding, 0, "held_back_mw"),
         ))  # fmt: skip
     if run.targets is not None and run.plan_targets is None:
@@ -202,7 +204,7 @@ def decisions(write: Writer) -> list[str]:
     measures = useful_measures(run)
     if measures is not None and run.plan_measures is None:
         lines.append(write.fill(
-            "decide.measure", measure=f"<code>{safe(measures.cell(0, 'upgrade_id'))}</code>",
+            "decide.measure", measure=safe(measures.cell(0, f"description_{write.language}")),
             cost=figure_html(measures, 0, "cost_cny_per_mw"), lift=figure_html(measures, 0, "lift_mw"),
         ))  # fmt: skip
     if _value(run, "made_up_share") > 0:
@@ -226,7 +228,7 @@ def _decisions_of_the_plan(write: Writer) -> list[str]:
         lines += _approval_of_the_sites(write)
     if run.plan_measures is not None and len(run.plan_measures):
         lines.append(write.fill(
-            "decide.plan", measure=f"<code>{safe(run.plan_measures.cell(0, 'measure_id'))}</code>",
+            "decide.plan", measure=safe(run.plan_measures.cell(0, f"description_{write.language}")),
             cost=figure_html(run.plan_measures, 0, "investment_cny", 1, 1e-6),
             mw=figure_html(run.plan_measures, 0, "unlocked_mw"),
         ))  # fmt: skip

@@ -8,22 +8,35 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
+from layers.units import unit_words
 from maps.bilingual import Text, labels, read_labels, safe
 from maps.charts import chart_named, class_label, host_labels, technology_label
+from maps.criteria import value_function_words
+from maps.phrases import phrase
 from maps.report.figures import DASH, count_html, figure_html
+from maps.report.project_figures import element_names
 from maps.run_tables import RunTables, Sheet, case_labels
 
 _FOLDER = Path(__file__).parent
-_DIGITS_BY_UNIT = {"1": 3, "%": 1, "CNY/kWh": 3}
+_DIGITS_BY_UNIT = {"1": 1, "%": 1, "CNY/kWh": 3}
+_SCALE_BY_UNIT = {"1": 100.0}
+"""A share is told in percent."""
+_LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a printed table. ``kind``: text, id, name, number, flag, or word:<prefix> for coded values."""
+    """One column of a printed table.
+
+    ``kind``: text (as it stands), short (the same on one line), phrase (text that the list of phrases may know),
+    id, name (``<name>_zh`` or ``_en``), named (name with the row's id), element (an id with what the network calls
+    it), equipment (a level of a station), formula, value_function, unit, number, by_unit (a number as its unit asks),
+    reason (a name with long numbers cut), case, flag, or word:<prefix> for coded values.
+    """
 
     name: str
     kind: str
@@ -138,18 +151,22 @@ class Writer:
         more = ""
         if shown < len(sheet):
             more = self.note("note.more_rows", shown=str(shown), all=count_html(sheet), file=safe(sheet.file))
-        return f'<table class="{css}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
+        classes = f"t-{name} {css}".strip()
+        return f'<table class="{classes}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}'
 
     def _column(self, column: Column) -> str:
-        return f"{column.name}_{self.language}" if column.kind in ("name", "named") else column.name
+        return f"{column.name}_{self.language}" if column.kind in _BY_LANGUAGE else column.name
 
     def cell(self, column: Column, sheet: Sheet, row: int) -> str:
         """One cell as HTML."""
         if column.kind == "number":
             return figure_html(sheet, row, column.name, column.digits, column.scale)
         if column.kind == "by_unit":
-            return figure_html(sheet, row, column.name, _DIGITS_BY_UNIT.get(sheet.cell(row, "unit"), 0))
+            unit = sheet.cell(row, "unit")
+            return figure_html(sheet, row, column.name, _DIGITS_BY_UNIT.get(unit, 0), _SCALE_BY_UNIT.get(unit, 1.0))
         text = sheet.cell(row, self._column(column))
+        if column.kind in _TOLD:
+            return _TOLD[column.kind](self, text, sheet, row) if text else DASH
         if column.kind.startswith("word:"):
             return self.coded(column.kind.removeprefix("word:"), text)
         if column.kind == "case":
@@ -162,6 +179,24 @@ class Writer:
         if column.kind == "id":
             return f"<code>{_breakable(text)}</code>" if text else DASH
         return safe(text) if text else DASH
+
+    @cached_property
+    def elements(self) -> Mapping[str, str]:
+        """What lines, transformers and buses are called."""
+        return element_names(self.run, self.language)
+
+    def element(self, identifier: str) -> str:
+        """A network element by its name with its id below; the id alone where the run has no name for it."""
+        name, code = self.elements.get(identifier, identifier), f"<code>{_breakable(identifier)}</code>"
+        return code if name == identifier else f"{safe(name)}<br>{code}"
+
+    def equipment(self, identifier: str) -> str:
+        """The transformers of a station between two levels (``station/220/110``) by the station's name."""
+        station, *levels = identifier.split("/")
+        name = next((called for bus, called in self.elements.items() if bus.startswith(f"{station}/")), "")
+        known = name.rpartition(" ")[0].rpartition(" ")[0]
+        code = f"<code>{_breakable(identifier)}</code>"
+        return f"{safe(known)} {safe('/'.join(levels))} kV<br>{code}" if known else code
 
     def case_label(self, case: str) -> str:
         """Label of an operating case; its id where the run has no labels."""
@@ -185,12 +220,39 @@ _LOOKED_UP: dict[str, Callable[[RunTables, str, str], str]] = {
 }
 
 
+_BY_LANGUAGE = ("name", "named", "reason")
+"""Kinds whose cells the table holds in both languages: ``<name>_zh`` and ``<name>_en``."""
+
+_TOLD: dict[str, Callable[[Writer, str, Sheet, int], str]] = {
+    "phrase": lambda write, text, sheet, row: safe(phrase(text, write.language)),
+    "reason": lambda write, text, sheet, row: safe(_tidy(text)),
+    "formula": lambda write, text, sheet, row: safe(_tidy(text)),
+    "unit": lambda write, text, sheet, row: safe(unit_words(text, write.language)),
+    "element": lambda write, text, sheet, row: write.element(text),
+    "equipment": lambda write, text, sheet, row: write.equipment(text),
+    "value_function": lambda write, text, sheet, row: safe(
+        value_function_words(text, sheet.cell(row, "source"), write.language)
+    ),
+}
+"""How cells of these kinds are written."""
+
+
+def _tidy(text: str) -> str:
+    """Numbers inside a formula with no more decimals than anyone reads; the table keeps them all."""
+
+    def shorter(found: re.Match[str]) -> str:
+        value = float(found[0])
+        return f"{value:.{1 if value >= 100 else 2 if value >= 1 else 4}f}"
+
+    return _LONG_NUMBER.sub(shorter, text)
+
+
 def _css(column: Column) -> str:
     if column.kind in ("number", "by_unit"):
         return "number"
-    if column.kind.startswith("word:") or column.kind == "flag":
+    if column.kind.startswith("word:") or column.kind in ("flag", "short", "unit"):
         return "word"
-    return column.kind if column.kind in ("id", "named") else "text"
+    return {"id": "id", "element": "element", "equipment": "element", "named": "named"}.get(column.kind, "text")
 
 
 def _breakable(identifier: str) -> str:

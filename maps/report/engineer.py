@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from maps.bilingual import safe
+from maps.report.brief import useful_measures
 from maps.report.document import Section, Writer, contents, numbered, page
 from maps.run_tables import RunTables, Sheet
 
 WORST_OUTAGES = 30
 _MOST = 60
+_WORST_GRADE = {"red": 0, "yellow": 1, "green": 2}
 
 
 def report_page(run: RunTables, charts: Mapping[str, str], language: str) -> str:
@@ -63,6 +65,7 @@ def _study(write: Writer) -> Section:
         _optional(write, "study.key", "key_figures", run.key_figures),
         _optional(write, "study.verdicts", "by_verdict", run.by_verdict),
         _optional(write, "study.technologies", "by_technology", run.by_technology),
+        _optional(write, "study.districts", "by_district", run.by_district),
         _optional(write, "study.origin", "by_origin", run.by_origin),
         write.chart("supply_curve"), write.chart("staircase"), write.chart("targets"),
     )  # fmt: skip
@@ -135,7 +138,9 @@ def _n_1(write: Writer) -> Section:
 def _voltage(write: Writer) -> Section:
     if write.run.voltage_bands is None:
         return _section(write, "voltage", write.missing("voltage.none"), wide=None)
-    return _section(write, "voltage", write.note("voltage.text"), write.table("voltage_bands", write.run.voltage_bands))
+    return _section(
+        write, "voltage", write.note("voltage.text"), write.table("voltage_bands", write.run.voltage_bands), wide=None
+    )
 
 
 def _short_circuit(write: Writer) -> Section:
@@ -173,7 +178,7 @@ def _ratio(write: Writer) -> Section:
     table = write.run.capacity_load_ratio
     if table is None:
         return _section(write, "ratio", write.missing("ratio.none"), wide=None)
-    return _section(write, "ratio", write.note("ratio.formula"), write.table("capacity_load_ratio", table))
+    return _section(write, "ratio", write.note("ratio.formula"), write.table("capacity_load_ratio", table), wide=None)
 
 
 def _year(write: Writer) -> Section:
@@ -186,7 +191,12 @@ def _year(write: Writer) -> Section:
     )  # fmt: skip
     worst = None if run.year_branches is None else _by_largest(run.year_branches, "max_loading_percent", 15)
     return _section(
-        write, "year", text, write.chart("duration"), _optional(write, "year.branches", "year_branches", worst)
+        write,
+        "year",
+        text,
+        write.chart("duration"),
+        _optional(write, "year.branches", "year_branches", worst),
+        wide=None,
     )
 
 
@@ -194,9 +204,10 @@ def _hosting(write: Writer) -> Section:
     run = write.run
     if run.substations is None:
         return _section(write, "hosting", write.missing("hosting.none"), wide=None)
+    tightest = run.substations.chosen(np.argsort(run.substations.numbers("remaining_n_1_mw"), kind="stable"))
     return _section(
         write, "hosting", write.note("hosting.formula"), write.chart("hosting_cases"), write.chart("hosting"),
-        write.table("hosting", run.substations, css="dense"), wide=True,
+        write.note("hosting.order"), write.table("hosting", tightest, most=_MOST, css="dense"), wide=True,
     )  # fmt: skip
 
 
@@ -225,19 +236,32 @@ def _parks(write: Writer) -> Section:
 
 def _grades(write: Writer) -> Section:
     grades = write.run.grades
-    body = write.missing("grades.none") if grades is None else write.table("grades", grades, css="dense")
-    return _section(write, "grades", body, wide=None if grades is None else True)
+    if grades is None:
+        return _section(write, "grades", write.missing("grades.none"), wide=None)
+    order = np.lexsort((grades.numbers("open_connect_mw"), [_WORST_GRADE.get(g, 3) for g in grades.texts("grade")]))
+    table = write.table("grades", grades.chosen(order), most=_MOST, css="dense")
+    return _section(write, "grades", write.note("grades.order"), table, wide=True)
 
 
 def _measures(write: Writer) -> Section:
     run = write.run
     if run.upgrades is None or not len(run.upgrades):
         return _section(write, "measures", write.missing("measures.none"), wide=None)
-    proof = _optional(write, "measures.proof", "measure_effects", run.measure_effects)
+    proof = _proof(write)
     return _section(
         write, "measures", write.table("upgrades", run.upgrades), proof or write.missing("measures.no_effects"),
         write.note("measures.note") if proof else "", wide=True,
     )  # fmt: skip
+
+
+def _proof(write: Writer) -> str:
+    """Measures that lift the capacity of a bus, and how many others were tried."""
+    lifting = useful_measures(write.run)
+    if lifting is None or write.run.upgrades is None:
+        return ""
+    others = str(len(write.run.upgrades) - len(lifting))
+    note = write.note("measures.tried", lifting=str(len(lifting)), others=others) if others != "0" else ""
+    return _optional(write, "measures.proof", "measure_effects", lifting) + note
 
 
 def _plan(write: Writer) -> Section:

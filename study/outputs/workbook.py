@@ -26,6 +26,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from layers.contracts import Finding, InputError
 from layers.tables import Table
+from layers.units import unit_of
 from study.outputs.labels import Language, Titles, shown_titles
 
 MAX_ROWS = 1_048_576
@@ -61,13 +62,6 @@ _NUMBER_FORMATS = {
 _PERCENT, _DEGREES = "0.0%", "0.000000"
 _WIDTH_SAMPLE_ROWS, _MIN_WIDTH, _MAX_WIDTH = 500, 8, 60
 _TITLE_HEIGHT = 32
-_SUFFIX_UNITS = {
-    "cny_per_kwh": "CNY/kWh", "cny_per_mwh": "CNY/MWh", "cny_per_mw": "CNY/MW", "kwh_per_kw": "kWh/kW",
-    "percent": "%", "share": "1", "gw": "GW",
-    "degree": "degree", "deg": "degree", "mwh": "MWh", "mva": "MVA", "mvar": "Mvar", "mw": "MW", "km2": "km2",
-    "m2": "m2", "km": "km", "kv": "kV", "ka": "kA", "pu": "pu", "cny": "CNY", "years": "a", "m": "m",
-}  # fmt: skip
-"""Units by the end of a column's name, the longest first."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +84,6 @@ class Sheet:
     def named(cls, name: str, table: pd.DataFrame, frozen_columns: int = 1) -> Sheet:
         """A sheet of a table without a contract at hand; units follow from the ends of the columns' names."""
         return cls(name, table, name, {str(column): unit_of(str(column)) for column in table.columns}, frozen_columns)
-
-
-def unit_of(column: str) -> str:
-    """Unit that the end of a column's name states; empty where it states none."""
-    for suffix, unit in _SUFFIX_UNITS.items():
-        if column == suffix or column.endswith(f"_{suffix}"):
-            return unit
-    return ""
 
 
 def write_workbook(

@@ -17,12 +17,13 @@ import pyogrio
 import pytest
 import shapely
 
+from layers.units import unit_of
 from maps.contracts import PROJECTS
 from study.outputs.cgcs2000 import cgcs2000_columns, zone_number
 from study.outputs.exports import FORMATS, plan_sheets, read_table, write_projects, write_table
 from study.outputs.labels import value_labels
 from study.outputs.network_layers import NetworkLayers, network_layers
-from study.outputs.workbook import Sheet, unit_of, write_workbook
+from study.outputs.workbook import Sheet, write_workbook
 from study.plan.tables import PLAN_SITES
 
 KML = {"k": "http://www.opengis.net/kml/2.2"}
