@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from maps.criteria import criterion_scale, criterion_unit
+from maps.phrases import phrase
 from study.outputs.labels import Language
 from study.story.explain import Row, SiteStory
 from study.story.plan import plan_lines
 from study.story.teller import Teller, as_float, figure, hectares, joined, known, percent
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def story_text(story: SiteStory, language: Language) -> str:
@@ -58,7 +62,8 @@ def _land(t: Teller) -> Iterator[str]:
     yield t.say("land_area", area=figure(as_float(p["area_m2"]) / 1e4, 1))
     for host in t.story.hosts:
         yield t.say(
-            "land_host" if host["source_path"] else "land_host_made", layer=host["layer"], licence=host["licence"],
+            "land_host" if host["source_path"] else "land_host_made", layer=host["layer"],
+            licence=phrase(str(host["licence"]), t.language),
             origin=t.code("origin", host["origin"]), source=host["source_path"],
         )  # fmt: skip
         if as_float(host["area_share"]) < 1:
@@ -86,7 +91,7 @@ def _rules(t: Teller) -> Iterator[str]:
             taken=hectares(rule["taken_km2"]), alone=hectares(rule["alone_km2"]), lost=hectares(rule["lost_km2"]),
         )  # fmt: skip
         if rule["document"] or rule["clause"]:
-            told = {name: rule[name] for name in ("document", "clause", "date", "confidence")}
+            told = {name: phrase(str(rule[name]), t.language) for name in ("document", "clause", "date", "confidence")}
             yield t.say("rules_clause", **told)
 
 
@@ -108,11 +113,19 @@ def _score(t: Teller) -> Iterator[str]:
         yield t.say("score_unknown")
     for row in t.story.criteria:
         yield t.say(
-            "score_criterion", label=t.of(row, "label"), value=figure(row["value"], 3),
+            "score_criterion", label=t.of(row, "label"), value=_measured(t, row),
             utility=figure(row["utility"], 2), weight=figure(row["weight"], 2),
         )  # fmt: skip
     if known(t.story.stability.get("top_share")):
         yield t.say("score_stable", share=percent(t.story.stability["top_share"]))
+
+
+def _measured(t: Teller, row: Row) -> str:
+    """A criterion's value with its unit, with no more decimals than it has meaning."""
+    source = str(row["source"])
+    value, unit = as_float(row["value"]) * criterion_scale(source), criterion_unit(source, t.language)
+    digits = 3 if abs(value) < 1 else 1
+    return f"{figure(value, digits)} {unit}".strip()
 
 
 def _yield(t: Teller) -> Iterator[str]:
@@ -133,7 +146,8 @@ def _yield(t: Teller) -> Iterator[str]:
         shown = [_loss(t, row) for row in t.story.losses]
         yield t.say("yield_losses", items=joined(t, [text for text in shown if text]))
     if t.story.monthly_mwh:
-        months = [f"{k} {figure(v / 1e3, 1)}" for k, v in enumerate(t.story.monthly_mwh, start=1)]
+        names = [f"{k}月" for k in range(1, 13)] if t.language == "zh" else _MONTHS
+        months = [f"{name} {figure(v / 1e3, 1)}" for name, v in zip(names, t.story.monthly_mwh, strict=True)]
         yield t.say("yield_months", months=joined(t, months))
 
 

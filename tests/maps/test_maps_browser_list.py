@@ -34,6 +34,29 @@ def test_the_list_finds_by_name_id_and_verdict_in_either_language(opened: Opened
     assert projects["name_zh"].iloc[7] in page.locator(".leaflet-popup .card").inner_text()
 
 
+def plain(words: object) -> str:
+    return str(words).lower().replace(" ", "").replace("-", "").replace("_", "")
+
+
+def test_the_nearest_match_stands_first(opened: Opened) -> None:
+    """What was written in full, then what begins so, then the rest, each in the list's order."""
+    page = opened.page
+    projects = sample_input().projects
+    page.click("#fg-tab-projects")
+    names = projects[["candidate_id", "name_zh", "name_en"]].map(plain)
+    for place in (len(projects) - 1, 0, 11):
+        for column in names:
+            page.fill("#fg-search", projects[column].iloc[place])
+            same = names[column] == names[column].iloc[place]
+            first = page.locator("#fg-list button b").first.inner_text()
+            assert first == projects.loc[same, "name_zh"].iloc[0], (column, first)
+    begun = projects["candidate_id"].iloc[30][:-1]
+    page.fill("#fg-search", begun)
+    shown = page.locator("#fg-list button b").all_inner_texts()
+    starts = names["candidate_id"].str.startswith(plain(begun))
+    assert shown[: starts.sum()] == projects.loc[starts, "name_zh"].head(60).tolist()
+
+
 def test_the_list_shows_a_site_whose_layer_is_off(opened: Opened) -> None:
     page = opened.page
     site = sample_input().projects.query("host_type == 'fish_pond'").iloc[0]

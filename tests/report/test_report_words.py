@@ -17,7 +17,7 @@ from maps.phrases import knows, phrase
 from maps.report import brief_page, report_page
 from maps.report.document import Writer
 from maps.run_tables import RunTables, sheet_of
-from study.report import read_run
+from study.run_folder.report import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -88,14 +88,26 @@ class Sites {
       ...data.labels[`verdict.${this.word("verdict", i)}`], ...stationName(this.word("station_id", i))];
   }
 
-  /* Places of the sites that hold all words, in the list's order. */
+  /* Places of the sites that hold all words: those whose id or name is what was written, then those that begin with it,
+     then those whose id or name holds all words, then those that hold a word elsewhere; each in the list's order. */
   found(query) {
     const words = query.split(/[\s,，;；]+/).map(plain).filter(Boolean);
-    const places = [];
+    const whole = plain(query);
+    const places = [[], [], [], []];
     for (let i = 0; i < this.count; i += 1) {
-      if (this.matches[i] && (!words.length || words.every((word) => this.haystack(i).includes(word)))) places.push(i);
+      if (!this.matches[i]) continue;
+      if (!words.length) places[0].push(i);
+      else if (words.every((word) => this.haystack(i).includes(word))) places[this.farness(i, whole, words)].push(i);
     }
-    return places;
+    return places.flat();
+  }
+
+  /* How far a site that holds all words is from what was written: 0 the same, 1 begins so, 2 in id or name, 3 elsewhere. */
+  farness(i, whole, words) {
+    const names = this.haystack(i).split("\u0001", 3);
+    if (names.includes(whole)) return 0;
+    if (names.some((name) => name.startsWith(whole))) return 1;
+    return names.some((name) => words.every((word) => name.includes(word))) ? 2 : 3;
   }
 
   placeOf(id) {
