@@ -207,7 +207,7 @@ def test_the_plan_is_told_in_sentences(run: Path) -> None:
     assert "1.6 MWh of the storage" in told
     assert "P50 6.0, P90 5.4 GWh a year; cost of energy with connection and shared measures 0.321 CNY/kWh" in told
     chinese = story_text(explain_site(run, "BZ-POND-1"), "zh")
-    assert "需要措施：朱集加装主变，2030 年投运，投资 1,800 万元（置信度 C）" in chinese
+    assert "需要措施：朱集加装主变，2030 年投运，投资 1,800 万元（可信度 C）" in chinese
     assert "planned_mw" not in told + chinese
 
 
