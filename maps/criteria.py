@@ -10,11 +10,11 @@ from maps.bilingual import labels
 
 _NUMBER = r"(-?[\d.]+(?:e-?\d+)?)"
 _FUNCTIONS = {
-    "linear": re.compile(rf"Linear\(worst={_NUMBER}, best={_NUMBER}\)"),
-    "trapezoid": re.compile(
+    "function.linear": re.compile(rf"Linear\(worst={_NUMBER}, best={_NUMBER}\)"),
+    "function.trapezoid": re.compile(
         rf"Trapezoid\(rise_from={_NUMBER}, rise_to={_NUMBER}, fall_from={_NUMBER}, fall_to={_NUMBER}\)"
     ),
-    "logistic": re.compile(rf"Logistic\(midpoint={_NUMBER}, steepness={_NUMBER}\)"),
+    "function.logistic": re.compile(rf"Logistic\(midpoint={_NUMBER}, steepness={_NUMBER}\)"),
 }
 _POINTS = re.compile(r"PointTable\(points=\((.*)\)\)")
 _POINT = re.compile(rf"\({_NUMBER}, {_NUMBER}\)")
@@ -42,11 +42,11 @@ def value_function_words(spelled: str, source: str, language: str) -> str:
     for name, pattern in _FUNCTIONS.items():
         found = pattern.fullmatch(spelled)
         if found:
-            figures = [found[1], found[2]] if name == "logistic" else list(found.groups())
+            figures = [found[1], found[2]] if name == "function.logistic" else list(found.groups())
             words = [told(cell) for cell in figures]
-            if name == "logistic":
+            if name == "function.logistic":
                 words[1] = f"{float(found[2]) / scale:g}"
-            return labels()[f"function.{name}"].of(language).format(*words)
+            return labels()[name].of(language).format(*words)
     points = _POINTS.fullmatch(spelled)
     if points:
         pairs = _POINT.findall(points[1])

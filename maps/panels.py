@@ -15,6 +15,7 @@ from layers.contracts import Origin
 from maps.bilingual import Text, both, label, labels, safe, spoken
 from maps.contracts import SiteMapInput
 from maps.payload import quantities, rows, shown_hosts, stage_colours, voltages
+from maps.phrases import phrase
 from maps.site_payload import plan_stages
 from maps.style import Grade, MapStyle
 from maps.vendor import vendored
@@ -63,10 +64,10 @@ def origins(data: SiteMapInput) -> list[tuple[str, dict[Origin, int]]]:
 
 
 def banner(data: SiteMapInput) -> str:
-    """A strip that says which parts of the map are generated or assumed; empty when none is."""
+    """A strip that says which parts of the map are generated, assumed or modelled; empty when none is."""
     counted = origins(data)
     parts = []
-    for origin in (Origin.GENERATED, Origin.ASSUMED):
+    for origin in (Origin.GENERATED, Origin.ASSUMED, Origin.MODELLED):
         shares = [(kind, c[origin], sum(c.values())) for kind, c in counted if origin in c and kind != "sources"]
         from_source = origin is Origin.GENERATED and any(origin in c for kind, c in counted if kind == "sources")
         if not shares and not from_source:
@@ -343,8 +344,8 @@ def _sources(data: SiteMapInput) -> str:
         return _heading("data.sources") + f"<p>{both(label('data.sources_none'))}</p>"
     items = "".join(
         f"<li><p>{both(Text(card.title_zh or card.id, card.title_en or card.id))} {_badge(card.origin)}</p>"
-        f"<small>{both(label('data.licence'))} {safe(card.licence)}"
-        + (f" · {safe(card.attribution)}" if card.attribution else "")
+        f"<small>{both(label('data.licence'))} {both(_both_ways(card.licence))}"
+        + (f" · {both(_both_ways(card.attribution))}" if card.attribution else "")
         + (f" · {both(label('data.datum'))} {safe(card.datum.upper())}" if card.datum else "")
         + f" · <code>{safe(card.shown_path)}</code></small></li>"
         for card in data.sources
@@ -363,14 +364,24 @@ def attribution(data: SiteMapInput, extra: str = "") -> str:
     """One line under the map: who made the data, under which licence, and what draws the map."""
     credits: dict[str, None] = {}
     for card in data.sources:
-        who = Text(card.attribution or card.title_zh or card.id, card.attribution or card.title_en or card.id)
+        who = (
+            _both_ways(card.attribution)
+            if card.attribution
+            else Text(card.title_zh or card.id, card.title_en or card.id)
+        )
         named = bool(card.attribution) and card.attribution in card.licence
-        credits.setdefault(safe(card.licence) if named else f"{both(who)} ({safe(card.licence)})")
+        licence = both(_both_ways(card.licence))
+        credits.setdefault(licence if named else f"{both(who)} ({licence})")
     if extra:
         credits.setdefault(safe(extra))
     tools = " · ".join(f"{safe(p.package.title())} {safe(p.version)} ({safe(p.licence)})" for p in vendored())
     listed = f"{both(label('data.attribution'))}: {' · '.join(credits)} | " if credits else ""
     return f"{listed}{tools} | WGS-84"
+
+
+def _both_ways(text: str) -> Text:
+    """Words of data with what the list of phrases makes of them in Chinese."""
+    return Text(phrase(text, "zh"), phrase(text, "en"))
 
 
 def _heading(key: str) -> str:

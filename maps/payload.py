@@ -190,11 +190,27 @@ def _districts(data: SiteMapInput, tolerance_m: float) -> list[Json]:
 
 
 def _element_names(data: SiteMapInput) -> dict[str, list[str]]:
-    """Names for the ids of lines and buses; a transformer is shown by its id."""
+    """Names for the ids of lines and buses, and of the transformers that somebody names (``T220:station#1``)."""
     names = {row.line_id: [row.name_zh, row.name_en] for row in rows(data.lines)}
     for row in rows(data.substations):
         names[row.bus_id] = [f"{row.name_zh} {row.vn_kv:g} kV", f"{row.name_en} {row.vn_kv:g} kV"]
+    stations = {row.station_id: (row.name_zh, row.name_en) for row in rows(data.substations)}
+    for unit in sorted(_mentioned(data) - set(names)):
+        station, _, number_ = unit.partition(":")[2].rpartition("#")
+        if station in stations:
+            zh, en = stations[station]
+            names[unit] = [f"{zh} {number_}号主变", f"{en} transformer {number_}"]
     return names
+
+
+def _mentioned(data: SiteMapInput) -> set[str]:
+    """Elements and outages that cases, stations and sites name."""
+    found = {str(row.loading_max_element) for row in rows(data.load_flow)}
+    for table in (data.projects, data.substations):
+        for column in ("binding_element", "binding_outage"):
+            if column in table.columns:
+                found |= {str(cell) for cell in table[column].unique()}
+    return found - {"", "nan"}
 
 
 def _upgrade_names(data: SiteMapInput) -> dict[str, list[str]]:

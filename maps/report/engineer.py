@@ -238,7 +238,8 @@ def _grades(write: Writer) -> Section:
     grades = write.run.grades
     if grades is None:
         return _section(write, "grades", write.missing("grades.none"), wide=None)
-    order = np.lexsort((grades.numbers("open_connect_mw"), [_WORST_GRADE.get(g, 3) for g in grades.texts("grade")]))
+    worst = np.array([_WORST_GRADE.get(grade, 3) for grade in grades.texts("grade")])
+    order = np.lexsort((grades.numbers("open_connect_mw"), worst))
     table = write.table("grades", grades.chosen(order), most=_MOST, css="dense")
     return _section(write, "grades", write.note("grades.order"), table, wide=True)
 

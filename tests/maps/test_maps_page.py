@@ -201,7 +201,7 @@ def test_words_of_data_stand_in_both_languages(page: str) -> None:
         ("limit", LIMIT_KINDS),
         ("origin", tuple(Origin)),
         ("status", tuple(Status)),
-        ("banner", ("generated", "assumed")),
+        ("banner", ("generated", "assumed", "modelled")),
     ],
 )
 def test_every_value_of_the_contracts_has_words(prefix: str, names: tuple[str, ...]) -> None:
@@ -219,7 +219,7 @@ def test_every_label_is_complete_and_used() -> None:
                "by_stage", "by_host", "by_verdict", "score", "yield", "lcoe"))}  # fmt: skip
     quoted = set(re.findall(r"[\"']([a-z]+\.\w+)[\"']", program))
     unused = [key for key in labels() if key not in quoted | by_view and key.split(".")[0] not in by_prefix]
-    assert unused == ["banner.generated", "banner.assumed"]
+    assert unused == ["banner.generated", "banner.modelled", "banner.assumed"]
 
 
 def test_the_first_language_is_the_input_s() -> None:
@@ -245,6 +245,13 @@ def test_a_generated_source_alone_puts_up_the_banner() -> None:
     assert 'id="fg-banner"' not in quiet
     card = SourceCard("land", sample_input().sources[1].path, "land.gpkg", "CC0-1.0", Origin.GENERATED)
     assert 'id="fg-banner"' in draw_site_map(replace(data, sources=(card,)))
+
+
+def test_modelled_data_put_up_a_banner_of_their_own() -> None:
+    data = sample_input(generated=False)
+    page = draw_site_map(replace(data, projects=data.projects.assign(origin="modelled")))
+    assert "This map contains modelled data" in page
+    assert f"{len(data.projects)}/{len(data.projects)}" in page
 
 
 def test_mapped_and_measured_data_put_up_no_banner() -> None:

@@ -63,7 +63,7 @@ function resourcePart(sites, i) {
   return section("popup.part_resource", [
     ["popup.yield", number(get("specific_yield_kwh_per_kw"), 0, "h (kWh/kW)")],
     ["popup.energy", number(get("energy_mwh") / 1000, 1, "GWh")],
-    ["popup.lcoe", number(get("lcoe_cny_per_kwh"), 3, "CNY/kWh")],
+    ["popup.lcoe", isKnown(get("lcoe_cny_per_kwh")) ? both(["元/kWh", "CNY/kWh"].map((unit) => number(get("lcoe_cny_per_kwh"), 3, unit))) : null],
     ["popup.score", number(get("score"), 2)],
   ], ...(charts ? [charts] : []));
 }
