@@ -1,8 +1,10 @@
-"""What siting takes and gives: host types, rules, land, candidates, yields, scores.
+"""What siting takes and gives: host types, rules, land, candidates.
 
 A *host type* is a kind of place that can carry a technology (a fish pond, an industrial roof). A *candidate* is
 a place not yet tested on the network. Areas are geodesic. ``capacity_mw`` of PV is DC at standard test conditions,
 of wind it is AC; ``grid_capacity_mw`` is always AC at the connection point.
+Yields, scores and cost have contracts of their own: :mod:`siting.yields.contracts`, :mod:`siting.scoring.contracts`,
+:mod:`siting.cost.contracts`.
 """
 
 from __future__ import annotations
@@ -15,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from layers.contracts import Finding, Origin
+from layers.contracts import Origin
 from layers.frame import Frame
 from layers.mask_store import MaskStore
 from layers.tables import Table, column
-from siting.scoring.value_functions import Linear, ValueFunction
 
 HostKind = Literal["roof", "ground", "wind"]
 Confidence = Literal["A", "B", "C"]
@@ -369,162 +370,3 @@ class Sites:
     """Follows :data:`TURBINES`; sorted by id."""
     co_use: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["shared_share", "co_use_yield_factor"]))
     """``shared_share`` and ``co_use_yield_factor`` of the candidates that share land, by candidate id."""
-
-
-YIELDS = Table(
-    "yields",
-    "Yearly yield and cost of each candidate.",
-    {
-        "candidate_id": column(str, "", "candidate", unique=True),
-        "variant_id": column(str, "", "column of the hourly profiles"),
-        "weather_cell": column(str, "", "weather cell used"),
-        "specific_yield_kwh_per_kw": column(float, "kWh/kW", "yearly AC energy per installed capacity_mw", ge=0),
-        "energy_mwh": column(float, "MWh", "yearly AC energy", ge=0),
-        "full_load_hours": column(float, "h", "yearly AC energy per grid_capacity_mw", ge=0, le=8784),
-        "capex_cny": column(float, "CNY", "investment without grid connection", ge=0),
-        "lcoe_cny_per_kwh": column(
-            float, "CNY/kWh", "levelised cost without grid connection; NaN at zero yield", nullable=True, gt=0
-        ),
-    },
-)
-
-LOSSES = Table(
-    "yield_losses",
-    "Itemised losses of each variant, in the order they apply; shares of what is left before the item.",
-    {
-        "variant_id": column(str, "", "column of the hourly profiles"),
-        "item": column(str, "", "reference yield, or the name of a loss"),
-        "kwh_per_kw": column(float, "kWh/kW", "energy left after the item"),
-        "loss_share": column(float, "1", "share lost in this item; negative is a gain"),
-    },
-)
-
-
-YIELD_DETAILS = Table(
-    "yield_details",
-    "What stands behind each candidate's yearly yield.",
-    {
-        "candidate_id": column(str, "", "candidate", unique=True),
-        "p50_mwh": column(float, "MWh", "yearly AC energy of the first year, exceeded in half of all years", ge=0),
-        "p75_mwh": column(float, "MWh", "exceeded with a probability of 75 %", ge=0),
-        "p90_mwh": column(float, "MWh", "exceeded with a probability of 90 %", ge=0),
-        "sigma_share": column(float, "1", "standard deviation of a single year by the median", ge=0),
-        "life_mean_mwh": column(float, "MWh", "mean of all years of operation, with degradation", ge=0),
-        "site_factor": column(float, "1", "energy left by what only this site has (shade, co-use)", gt=0),
-        "wake_loss_share": column(float, "1", "wake loss in the chain; NaN for PV", nullable=True, ge=0, le=1),
-        "hub_mean_m_per_s": column(float, "m/s", "mean wind at hub height; NaN for PV", nullable=True, ge=0),
-        "ground_light_share": column(
-            float, "1", "light on the ground between rows by open land; NaN without rows", nullable=True, ge=0, le=1
-        ),
-        "alarm": column(str, "", "rule id of the alarm that the yearly hours raise; empty: plausible"),
-    },
-)
-
-
-def _no_details() -> pd.DataFrame:
-    return YIELD_DETAILS.empty()
-
-
-@dataclass(frozen=True)
-class YieldResult:
-    """``profiles``: hours x variants, float64, AC power per grid_capacity_mw (0..1), index as the weather's.
-    ``yields`` follows :data:`YIELDS`, ``losses`` follows :data:`LOSSES`, ``details`` :data:`YIELD_DETAILS`.
-    ``alarms`` names implausible hours; ``findings`` says the same with rule, item, value and remedy. ``assumptions``
-    tells what was taken where the inputs do not say (a uniform wind rose, a table of wakes)."""
-
-    profiles: pd.DataFrame
-    yields: pd.DataFrame
-    losses: pd.DataFrame
-    alarms: tuple[str, ...] = ()
-    details: pd.DataFrame = field(default_factory=_no_details)
-    findings: tuple[Finding, ...] = ()
-    assumptions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One criterion of the score. Its value function is linear from ``worst`` (0) to ``best`` (1), clipped, unless
-    ``function`` states another one; then ``worst`` and ``best`` are NaN."""
-
-    id: str
-    label_zh: str
-    label_en: str
-    weight: float
-    source: str
-    """``yield.<column>``, ``site.<column>``, ``candidate.<column>``, ``distance:<layer id>`` [km] or
-    ``raster:<layer id>`` (mean)."""
-    worst: float = float("nan")
-    best: float = float("nan")
-    function: ValueFunction | None = None
-
-    @property
-    def value_function(self) -> ValueFunction:
-        """``function``, or the linear one from ``worst`` to ``best``."""
-        return Linear(self.worst, self.best) if self.function is None else self.function
-
-
-CRITERION_VALUES = Table(
-    "criterion_values",
-    "Value of each criterion for each candidate, one row a pair.",
-    {
-        "candidate_id": column(str, "", "candidate"),
-        "criterion": column(str, "", "criterion id"),
-        "value": column(float, "", "in the criterion's own unit; NaN where not known", nullable=True),
-    },
-)
-
-STABILITY = Table(
-    "rank_stability",
-    "How often each candidate stays among the first when the weights vary.",
-    {
-        "candidate_id": column(str, "", "candidate", unique=True),
-        "rank": column(float, "", "at the stated weights; NaN where unknown", nullable=True, ge=1),
-        "top_share": column(float, "1", "share of the weight draws; NaN where unknown", nullable=True, ge=0, le=1),
-        "rank_p05": column(float, "", "rank in the best 5 % of the draws; only of the first", nullable=True, ge=1),
-        "rank_p95": column(float, "", "rank in the worst 5 % of the draws; only of the first", nullable=True, ge=1),
-        "top_share_dropped": column(
-            float, "1", "share of the criteria that may be dropped alone with it among the first", nullable=True
-        ),
-    },
-)
-
-WEIGHT_CHANGES = Table(
-    "weight_changes",
-    "How alike the ranking stays when weights change.",
-    {
-        "change": column(str, "", "kind of change", isin=("all_weights", "dropped", "one_weight")),
-        "criterion": column(str, "", "criterion id; empty where all weights move"),
-        "by_share": column(float, "1", "relative change of the weight; for all_weights the greatest"),
-        "kendall_tau": column(float, "1", "mean likeness of the rankings, 1 is the same", nullable=True, ge=-1, le=1),
-        "kendall_tau_p05": column(float, "1", "in the worst 5 % of the draws", nullable=True, ge=-1, le=1),
-        "first_kept_share": column(float, "1", "mean share of the first that stay among them", nullable=True),
-        "first_kept_share_p05": column(float, "1", "in the worst 5 % of the draws", nullable=True),
-    },
-)
-
-SENSITIVITY = Table(
-    "sensitivity",
-    "At which weight of a criterion each of the first sites leaves them; the others keep their proportions.",
-    {
-        "candidate_id": column(str, "", "candidate"),
-        "rank": column(float, "", "at the stated weights", ge=1),
-        "criterion": column(str, "", "criterion id"),
-        "weight": column(float, "1", "stated weight", ge=0, le=1),
-        "leaves_below_weight": column(float, "1", "NaN: no lower weight makes it leave", nullable=True, ge=0, le=1),
-        "overtaken_below_by": column(str, "", "candidate that then takes its place; empty where none"),
-        "leaves_above_weight": column(float, "1", "NaN: no higher weight makes it leave", nullable=True, ge=0, le=1),
-        "overtaken_above_by": column(str, "", "candidate that then takes its place; empty where none"),
-        "swing": column(float, "1", "least change of the weight that makes it leave; NaN: none", nullable=True, ge=0),
-    },
-)
-
-SCORES = Table(
-    "scores",
-    "Weighted score of each candidate.",
-    {
-        "candidate_id": column(str, "", "candidate", unique=True),
-        "score": column(float, "1", "0 to 1; NaN where a criterion is unknown", nullable=True, ge=0, le=1),
-        "rank": column(float, "", "1 is best; NaN where the score is unknown", nullable=True, ge=1),
-        "missing": column(str, "", "criteria without a value, separated by blanks"),
-    },
-)

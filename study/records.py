@@ -5,7 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from grid.contracts import Assumption, Case, FuelShare
-from siting.contracts import Criterion, HostLayer
+from siting.contracts import HostLayer
+from siting.scoring.contracts import Criterion
 from study.schema.file import StudyFile
 from study.schema.network import CaseEntry
 from study.sites import candidates as sites

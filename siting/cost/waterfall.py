@@ -204,7 +204,7 @@ def levelised_cost(waterfall: pd.DataFrame) -> pd.Series:
 
 
 def costed(yields: pd.DataFrame, candidates: pd.DataFrame, waterfall: pd.DataFrame, case: CostCase) -> pd.DataFrame:
-    """Yields (:data:`siting.contracts.YIELDS`) with investment and cost of energy as the case counts them."""
+    """Yields (:data:`siting.yields.contracts.YIELDS`) with investment and cost of energy as the case counts them."""
     capacity = candidates.set_index("candidate_id")["capacity_mw"].reindex(yields["candidate_id"]).to_numpy(float)
     technology = candidates.set_index("candidate_id")["technology"].reindex(yields["candidate_id"]).to_numpy(str)
     capex = np.full(len(yields), np.nan)

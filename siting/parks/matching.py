@@ -167,7 +167,7 @@ def sources_near(
     reach : Reach
         Named candidates are taken in order of distance as well.
     candidates, yields : DataFrame
-        :data:`siting.contracts.CANDIDATES` (the geometry is not used) and :data:`siting.contracts.YIELDS`.
+        :data:`siting.contracts.CANDIDATES` (the geometry is not used) and :data:`siting.yields.contracts.YIELDS`.
     store : HourlyStore
 
     Raises

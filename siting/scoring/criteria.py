@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from layers.contracts import Finding, InputError, RasterLayer, VectorLayer
-from siting.contracts import CRITERION_VALUES, Criterion
+from siting.scoring.contracts import CRITERION_VALUES, Criterion
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,14 +24,14 @@ def criterion_values(
     criteria: Sequence[Criterion],
     attributes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Long table of values, see :data:`siting.contracts.CRITERION_VALUES`; rows by criterion, then by candidate.
+    """Long table of values, see :data:`siting.scoring.contracts.CRITERION_VALUES`; by criterion, then by candidate.
 
     Parameters
     ----------
     candidates
         In a metric CRS; distances are measured from their polygons.
     yields
-        Follows :data:`siting.contracts.YIELDS`.
+        Follows :data:`siting.yields.contracts.YIELDS`.
     layers, rasters
         In the same CRS.
     attributes

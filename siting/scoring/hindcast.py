@@ -118,8 +118,8 @@ def hindcast(
     plants : DataFrame
         Follows :data:`layers.plants_file.PLANTS`.
     candidates, scores
-        Follow :data:`siting.contracts.CANDIDATES` and :data:`siting.contracts.SCORES`. Candidates with an unknown
-        score take no part.
+        Follow :data:`siting.contracts.CANDIDATES` and :data:`siting.scoring.contracts.SCORES`. Candidates with an
+        unknown score take no part.
     districts : GeoDataFrame
         The region, in the CRS of the candidates (metres).
     match_km, approximate_km : float

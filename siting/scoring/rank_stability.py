@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.contracts import InputError
-from siting.contracts import SENSITIVITY, STABILITY, WEIGHT_CHANGES, Criterion
+from siting.scoring.contracts import SENSITIVITY, STABILITY, WEIGHT_CHANGES, Criterion
 from siting.scoring.score import check_criteria, ranks, utilities
 
 Floats = npt.NDArray[np.float64]
@@ -43,8 +43,8 @@ _TAU_CANDIDATES = 4096
 class Stability:
     """What changed weights do to a ranking.
 
-    ``candidates`` follows :data:`siting.contracts.STABILITY`, ``changes`` :data:`siting.contracts.WEIGHT_CHANGES`,
-    ``sensitivity`` :data:`siting.contracts.SENSITIVITY`.
+    ``candidates`` follows :data:`siting.scoring.contracts.STABILITY`, ``changes``
+    :data:`siting.scoring.contracts.WEIGHT_CHANGES`, ``sensitivity`` :data:`siting.scoring.contracts.SENSITIVITY`.
     """
 
     candidates: pd.DataFrame
@@ -98,8 +98,8 @@ def rank_stability(
     Returns
     -------
     DataFrame
-        Follows :data:`siting.contracts.STABILITY`, candidates sorted by id. ``rank_p05`` and ``rank_p95`` are given
-        for the candidates that are among the first at the stated weights.
+        Follows :data:`siting.scoring.contracts.STABILITY`, candidates sorted by id. ``rank_p05`` and ``rank_p95`` are
+        given for the candidates that are among the first at the stated weights.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def weight_changes(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How alike the ranking stays under each change of the weights (:data:`siting.contracts.WEIGHT_CHANGES`).
+    """How alike the ranking stays under each change of the weights (:data:`siting.scoring.contracts.WEIGHT_CHANGES`).
 
     One row for all weights drawn at once (means, and the worst 5 % of the draws), one for every criterion dropped,
     and one for every weight moved alone by ``spread`` up and down; the others keep their proportions.
@@ -166,8 +166,8 @@ def sensitivity(values: pd.DataFrame, criteria: Sequence[Criterion], *, first: i
     Returns
     -------
     DataFrame
-        Follows :data:`siting.contracts.SENSITIVITY`: one row a site and criterion, sites by rank. Empty where no site
-        can leave because there are not more than ``first``; NaN where no weight makes the site leave.
+        Follows :data:`siting.scoring.contracts.SENSITIVITY`: one row a site and criterion, sites by rank. Empty where
+        no site can leave because there are not more than ``first``; NaN where no weight makes the site leave.
 
     Notes
     -----

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from layers.contracts import Finding, InputError
-from siting.contracts import SCORES, Criterion
+from siting.scoring.contracts import SCORES, Criterion
 from siting.scoring.value_functions import Linear
 
 Floats = npt.NDArray[np.float64]
@@ -47,12 +47,12 @@ def value_function(values: npt.ArrayLike, worst: float, best: float) -> Floats:
 
 
 def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.DataFrame:
-    """Score, rank and missing criteria of every candidate (:data:`siting.contracts.SCORES`).
+    """Score, rank and missing criteria of every candidate (:data:`siting.scoring.contracts.SCORES`).
 
     Parameters
     ----------
     values
-        Follows :data:`siting.contracts.CRITERION_VALUES`.
+        Follows :data:`siting.scoring.contracts.CRITERION_VALUES`.
     criteria
         Weights must add up to 1.
 
@@ -83,8 +83,8 @@ def score_candidates(values: pd.DataFrame, criteria: Sequence[Criterion]) -> pd.
 def explained_scores(values: pd.DataFrame, criteria: Sequence[Criterion], scores: pd.DataFrame) -> pd.DataFrame:
     """Scores with what they are made of, one row a candidate, best first, unknown scores last.
 
-    Beside the columns of :data:`siting.contracts.SCORES` there are ``<criterion>_value`` in the criterion's own unit
-    and ``<criterion>_utility`` 0..1, NaN where not known; ``score = sum(weight * utility)``.
+    Beside the columns of :data:`siting.scoring.contracts.SCORES` there are ``<criterion>_value`` in the criterion's
+    own unit and ``<criterion>_utility`` 0..1, NaN where not known; ``score = sum(weight * utility)``.
     """
     ids, utility = utilities(values, criteria)
     wide = values.pivot(index="candidate_id", columns="criterion", values="value").reindex(ids)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from layers.contracts import WEATHER_HOURS, Finding, InputError, Weather
 from layers.tables import ContractError
-from siting.contracts import CANDIDATES, LOSSES, YIELD_DETAILS, YIELDS, HostType, YieldResult
+from siting.contracts import CANDIDATES, HostType
 from siting.cost.energy import capex_cny, lcoe
 from siting.pv.chain import pv_yield
 from siting.pv.options import PvOptions
@@ -34,6 +34,7 @@ from siting.yields.checks import (
     losses_alarm,
     weather_finding,
 )
+from siting.yields.contracts import LOSSES, YIELD_DETAILS, YIELDS, YieldResult
 from siting.yields.uncertainty import energy_by_year, exceedance, load_uncertainty_budget
 from siting.yields.variants import Variant, WindStudy, hub_variant, mean_at_hub, site_variants
 

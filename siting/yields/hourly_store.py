@@ -24,7 +24,7 @@ import pandas as pd
 
 from layers.contracts import CHINA_STANDARD_TIME, Finding, InputError
 from layers.tables import Table, column
-from siting.contracts import YieldResult
+from siting.yields.contracts import YieldResult
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]

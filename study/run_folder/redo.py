@@ -10,8 +10,8 @@ from layers.contracts import Finding, InputError
 from study.cache import Cache
 from study.outputs.exports import FORMATS, plan_sheets, write_projects
 from study.outputs.labels import Language, Titles
-from study.run import SHOWN, Shown
 from study.run_folder.manifest import read_manifest
+from study.run_folder.shown import SHOWN, Shown
 from study.study_file import nearest
 
 

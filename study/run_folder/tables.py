@@ -45,7 +45,9 @@ def run_tables() -> tuple[RunTable, ...]:
     from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
     from siting.hosts.roofs import ROOF_SUMS
     from siting.parks.matching import PARK_HOURS, PARKS
+    from siting.scoring.contracts import SENSITIVITY, STABILITY, WEIGHT_CHANGES
     from siting.sites.rules import SITE_RULES
+    from siting.yields.contracts import LOSSES, YIELD_DETAILS
     from siting.yields.hourly_store import SITE_VARIANTS
     from study.network import curtailment, short_circuit
     from study.outputs import network_layers
@@ -74,13 +76,13 @@ def run_tables() -> tuple[RunTable, ...]:
             ("land/roofs.csv", ROOF_SUMS),
         ),
         "scores": (
-            ("scores/rank_stability.csv", siting.STABILITY),
-            ("scores/weight_changes.csv", siting.WEIGHT_CHANGES),
-            ("scores/sensitivity.csv", siting.SENSITIVITY),
+            ("scores/rank_stability.csv", STABILITY),
+            ("scores/weight_changes.csv", WEIGHT_CHANGES),
+            ("scores/sensitivity.csv", SENSITIVITY),
         ),
         "yield": (
-            ("yield/losses.csv", siting.LOSSES),
-            ("yield/details.csv", siting.YIELD_DETAILS),
+            ("yield/losses.csv", LOSSES),
+            ("yield/details.csv", YIELD_DETAILS),
             ("yield/profile_sites.csv", SITE_VARIANTS),
         ),
         "cost": (

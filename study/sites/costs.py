@@ -31,8 +31,8 @@ _MONEY = ("capex_cny_per_kw", "opex_cny_per_kw_a")
 
 @dataclass(frozen=True)
 class Costs:
-    """Yields with cost as the study counts it (:data:`siting.contracts.YIELDS`), the waterfall of every candidate
-    before the network is asked, and the CO2 that the output displaces."""
+    """Yields with cost as the study counts it (:data:`siting.yields.contracts.YIELDS`), the waterfall of every
+    candidate before the network is asked, and the CO2 that the output displaces."""
 
     yields: pd.DataFrame
     waterfall: pd.DataFrame

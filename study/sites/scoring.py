@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 
 from layers.contracts import Finding, InputError
-from siting.contracts import CANDIDATES, SITE_ATTRIBUTES, YIELDS, Criterion
+from siting.contracts import CANDIDATES, SITE_ATTRIBUTES
 from siting.scoring.ahp import Ahp, ahp_weights, check_consistency, check_matrix, matrix_of, solve
+from siting.scoring.contracts import Criterion
 from siting.scoring.value_functions import Linear, Logistic, PointTable, Trapezoid, ValueFunction
+from siting.yields.contracts import YIELDS
 from study.schema.file import StudyFile
 from study.schema.scores import AhpEntry, CriterionEntry
 from study.study_file import Study, nearest

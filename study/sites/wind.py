@@ -6,7 +6,7 @@ import pandas as pd
 
 from grid.contracts import Assumption
 from layers.contracts import Finding, InputError
-from siting.contracts import Confidence, YieldResult
+from siting.contracts import Confidence
 from siting.technologies.wind import (
     curtailment_rules,
     load_curtailment_rules,
@@ -14,6 +14,7 @@ from siting.technologies.wind import (
     roughness_of_class,
 )
 from siting.wind.chain import WindOptions
+from siting.yields.contracts import YieldResult
 from siting.yields.variants import WindStudy, hub_variant
 from study.pipeline import Results
 from study.schema.file import StudyFile

@@ -10,8 +10,8 @@ import pandas as pd
 
 from grid.contracts import Network
 from layers.contracts import VectorLayer
-from siting.contracts import YieldResult
 from siting.scoring.rank_stability import Stability
+from siting.yields.contracts import YieldResult
 from study import records
 from study.outputs.map_layers import compute_map_layers, map_layers_config
 from study.pipeline import Results, Stage

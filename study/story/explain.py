@@ -19,9 +19,10 @@ from grid.connections.contracts import CONNECTION_OPTIONS
 from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
 from grid.plan.contracts import PLAN_MEASURES
 from layers.contracts import Finding, InputError
-from siting.contracts import LOSSES, SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT, YIELD_DETAILS
+from siting.contracts import SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT
 from siting.cost.contracts import COST_WATERFALL
 from siting.sites.rules import SITE_RULES
+from siting.yields.contracts import LOSSES, YIELD_DETAILS
 from siting.yields.hourly_store import SITE_VARIANTS, read_profiles
 from study.run_folder.reader import RunTables
 from study.story.tables import HOSTS, OPERATING_POINTS, RULES_IN_FORCE

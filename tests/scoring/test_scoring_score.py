@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from siting.contracts import Criterion
+from siting.scoring.contracts import Criterion
 from siting.scoring.score import explained_scores, score_candidates
 from siting.scoring.value_functions import Logistic, PointTable, Trapezoid
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from siting.contracts import Criterion
+from siting.scoring.contracts import Criterion
 from siting.scoring.rank_stability import (
     inversions,
     kendall_tau,

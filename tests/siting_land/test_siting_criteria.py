@@ -13,10 +13,11 @@ import shapely
 from siting_samples import CRS, box, layer, region
 
 from layers.contracts import InputError, Origin, RasterLayer
-from siting.contracts import Criterion, HostLayer
+from siting.contracts import HostLayer
 from siting.hosts.types import load_host_types
 from siting.land.eligibility import evaluate_land
 from siting.rules.packs import PackEntry, load_rule_pack, rules_for_study
+from siting.scoring.contracts import Criterion
 from siting.scoring.criteria import criterion_values, distance_km, raster_mean
 from siting.scoring.rank_stability import rank_stability
 from siting.scoring.score import check_criteria, score_candidates

@@ -8,10 +8,11 @@ import pytest
 from siting_samples import box, layer, region
 
 from layers.contracts import InputError, Origin
-from siting.contracts import CANDIDATES, Criterion, HostLayer, Sites
+from siting.contracts import CANDIDATES, HostLayer, Sites
 from siting.hosts.types import load_host_types
 from siting.land.eligibility import evaluate_land
 from siting.rules.packs import PackEntry, load_rule_pack, rules_for_study
+from siting.scoring.contracts import Criterion
 from siting.scoring.criteria import criterion_values, distance_km
 from siting.scoring.rank_stability import rank_stability
 from siting.scoring.score import score_candidates, value_function

@@ -13,10 +13,10 @@ import study.outputs.labels
 from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
-from siting.contracts import SENSITIVITY, STABILITY
 from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
 from siting.parks.matching import PARK_HOURS, PARKS
 from siting.rules.compare import PACK_CHANGES, PACK_RULES, PACK_STATES
+from siting.scoring.contracts import SENSITIVITY, STABILITY
 from study.outputs.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 from study.run_folder.tables import plan_contracts
 

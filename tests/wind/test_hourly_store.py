@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from wind_samples import year
 
 from layers.contracts import InputError
-from siting.contracts import LOSSES, YIELDS, YieldResult
+from siting.yields.contracts import LOSSES, YIELDS, YieldResult
 from siting.yields.hourly_store import (
     SITE_VARIANTS,
     HourlyStore,

@@ -12,10 +12,11 @@ import pytest
 import rasterio
 from affine import Affine
 
-from siting.contracts import YIELD_DETAILS
+from siting.yields.contracts import YIELD_DETAILS
 from siting.yields.hourly_store import SITE_VARIANTS, open_run_store, read_profiles
 from study.new import new_study
-from study.run import _write_profiles, run_study
+from study.run import run_study
+from study.run_folder.write import _write_profiles
 from study.schema.file import StudyFile
 from study.sites.wind import wind_assumptions, wind_findings, wind_options
 from study.study_file import Study, read_study

@@ -12,10 +12,11 @@ from shapely.geometry import box
 from wind_samples import GENERIC, TABLES, windy
 
 from layers.contracts import InputError, Origin
-from siting.contracts import YIELD_DETAILS, HostType
+from siting.contracts import HostType
 from siting.technologies.wind import curtailment_rules
 from siting.wind.chain import WindOptions
 from siting.yields.compute import WindStudy, compute_yields
+from siting.yields.contracts import YIELD_DETAILS
 from siting.yields.hourly_store import store_of
 
 HOSTS = (

@@ -15,10 +15,11 @@ from yield_samples import HOST_TYPES, candidates_of, clear_sky_weather, host_typ
 
 from layers.contracts import WEATHER_HOURS, InputError
 from layers.tables import ContractError
-from siting.contracts import CANDIDATES, LOSSES, YIELDS
+from siting.contracts import CANDIDATES
 from siting.cost.energy import lcoe
 from siting.technologies.tables import load_technology_tables
 from siting.yields.compute import check_weather, compute_yields, grid_share, nearest_cell
+from siting.yields.contracts import LOSSES, YIELDS
 
 TABLES = load_technology_tables()
 MEAN = {"wind_mean_speed": 5.2, "wind_mean_speed_source": "test"}
