@@ -64,7 +64,7 @@ def test_generated_year_agrees_with_model_chain():
 
 @pytest.mark.real_data
 def test_every_station_agrees_with_model_chain_on_a_tracker(real_data: Path):
-    """South, east, west and flat are held to it in tests/yield; a tracker follows the sun into its low hours."""
+    """South, east, west and flat are held to it in tests/yields; a tracker follows the sun into its low hours."""
     stations = sorted((real_data / "weather-cswd-epw").glob("*.epw.gz"))
     assert len(stations) == 16
     for path in stations:

@@ -16,7 +16,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "siting_land"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "siting"))
 from siting_samples import CRS, box, layer, region
 
 from layers.contracts import InputError, Origin, RasterLayer, VectorLayer
