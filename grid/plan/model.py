@@ -28,6 +28,8 @@ from grid.plan.storage_columns import StorageColumns
 
 PENALTY_PER_MW = 20.0
 """Million CNY a year for a MW that is missing of a target: some fifty times what a MW costs."""
+MOST_NODES = 2000
+"""Nodes of one mixed-integer solve: an end that does not depend on the machine."""
 SMALL_COST = 1e-3
 """Weight of cost where the objective is energy or power, so that of equal plans the cheaper one is taken."""
 
@@ -359,6 +361,7 @@ class Master:
             highs = quiet_highs()
             highs.passModel(self._highs.getLp())
             highs.setOptionValue("mip_rel_gap", gap)
+            highs.setOptionValue("mip_max_nodes", MOST_NODES)
             highs.setOptionValue("time_limit", time_limit_s)
             if start is not None:
                 guess = highspy.HighsSolution()

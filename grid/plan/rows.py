@@ -63,6 +63,8 @@ FAR_PERCENT = 5.0
 """Excess from which a state is walked back before it is linearised (0.005 pu for voltages)."""
 LEAST_STEP = 0.02
 MEMORY_BYTES = 800e6
+NEAR_STATES = 2
+"""States kept by network and point, one for each of two stages: the next one asked for is near one of them."""
 
 Config = frozenset[str]
 RowName = tuple[str, str, str]
@@ -90,6 +92,7 @@ class NetworkBook:
         self._sweeps: OrderedDict[tuple[Config, str, float], CaseSweep | None] = OrderedDict()
         self._bytes = 0.0
         self._influence: dict[str, dict[RowName, float]] = {}
+        self._near: dict[tuple[Config, str, float], list[Reached]] = {}
         self.states_checked = 0
 
     def take_over(self, other: NetworkBook) -> None:
@@ -101,7 +104,13 @@ class NetworkBook:
         book = NetworkBook(problem)
         book.take_over(self)
         book._influence = self._influence
+        if problem.buses == self.problem.buses:
+            book._near = self._near
         return book
+
+    def keep_near(self, configs: Sequence[Config]) -> None:
+        """Forget the states reached in networks other than these."""
+        self._near = {key: states for key, states in self._near.items() if key[0] in configs}
 
     def sweep(self, config: Config, point: int, load_factor: float) -> CaseSweep | None:
         """Base states of a point without any new plant; None where the point itself has no solution."""
@@ -123,11 +132,11 @@ class NetworkBook:
         base = self.sweep(config, point, load_factor)
         if base is None:
             return None
-        added = _by_model(base, self.problem.buses, injections_mw) / BASE_MVA
         self.states_checked += base.count
-        whole = shift_sweep(base, added)
+        added = _by_model(base, self.problem.buses, injections_mw) / BASE_MVA
+        whole = self._from_near(base, (config, self.problem.points[point].id, load_factor), injections_mw, added)
         if whole is not None:
-            return Reached(whole, injections_mw, 1.0)
+            return whole
         here, share, step = base, 0.0, 0.5
         for _ in range(HALVINGS):
             there = shift_sweep(here, added * step)
@@ -139,6 +148,25 @@ class NetworkBook:
                 break
             step = min(step, 1 - share)
         return Reached(here, injections_mw * share, share)
+
+    def _from_near(
+        self, base: CaseSweep, key: tuple[Config, str, float], injections_mw: Floats, added: Floats
+    ) -> Reached | None:
+        """The state at the injections, from the nearest state reached before (a step of a few MW instead of all of
+        them); without one, or where that fails, from the empty plan."""
+        states = self._near.setdefault(key, [])
+        states.sort(key=lambda one: float(np.abs(one.injections_mw - injections_mw).sum()))
+        for start in (*states[:1], None):
+            if start is None:
+                sweep = shift_sweep(base, added)
+            else:
+                before = _by_model(base, self.problem.buses, start.injections_mw) / BASE_MVA
+                sweep = shift_sweep(start.sweep, added - before)
+            if sweep is not None:
+                reached = Reached(sweep, injections_mw, 1.0)
+                self._near[key] = [reached, *states][:NEAR_STATES]
+                return reached
+        return None
 
     def cuts(self, config: Config, point: int, load_factor: float, reached: Reached) -> list[Cut]:
         """Tangents of the worst broken rows of a state; none where no limit is broken.
@@ -198,6 +226,10 @@ class NetworkBook:
 
     def learn_influence(self, probes: Sequence[tuple[int, float, Floats]]) -> None:
         """Build each measure alone at some (point, load factor, injections), and note which rows it moves."""
+        self._learn(probes)
+        self.keep_near(())
+
+    def _learn(self, probes: Sequence[tuple[int, float, Floats]]) -> None:
         for point, load_factor, injections_mw in probes:
             base = self.reach(frozenset(), point, load_factor, injections_mw)
             if base is None:

@@ -46,6 +46,8 @@ MISSING_ROOM = 1e-3
 """MW by which a target may lack more in step 3 than in the best plan of step 2."""
 DINKELBACH_ROUNDS = 6
 MASTER_TIME_S = 20.0
+"""Least seconds by the clock for one choice; it ends by its number of nodes, so that only a machine that is many times
+slower than others answers otherwise."""
 LEAST_PRICE = 1e-6
 """Price of a row [million CNY by row unit] below which it does not bind."""
 
@@ -59,6 +61,7 @@ class Search:
     book: NetworkBook
     progress: Progress
     started: float = field(default_factory=time.perf_counter)
+    started_cpu: float = field(default_factory=time.process_time)
     cuts: list[Cut] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
 
@@ -67,19 +70,37 @@ class Search:
         return cls(problem, Master(problem), NetworkBook(problem), progress or (lambda label, share: None))
 
     @property
+    def used_s(self) -> float:
+        """Processor time since the search began: other work on the machine does not end a search."""
+        return time.process_time() - self.started_cpu
+
+    @property
     def left_s(self) -> float:
         """Seconds left of the time limit."""
-        return self.problem.settings.time_limit_s - (time.perf_counter() - self.started)
+        return self.problem.settings.time_limit_s - self.used_s
 
-    def clean(self, what: str, measures: Bools | None, built: np.ndarray | None, missing: Floats | None) -> Clean:
+    def clean(
+        self,
+        what: str,
+        measures: Bools | None,
+        built: np.ndarray | None,
+        missing: Floats | None,
+        worse_than: float = np.inf,
+    ) -> Clean:
         """Programme and AC states in turn until no limit is broken; measures and built lots are fixed.
 
-        Points that were broken in the last round are asked first; the rest only once these are clean.
+        Points that were broken in the last round are asked first (in the first round those that ever were); the rest
+        only once these are clean. Rows only ever raise the objective: as soon as it is not below ``worse_than``, the
+        choice cannot be the best one and is left.
         """
-        hot: set[int] = set()
+        hot = {cut.point for cut in self.cuts}
         for _ in range(MOST_ROUNDS):
             begun = time.perf_counter()
             solved = self.master.solve(whole=False, measures=measures, built=built, missing_at_most=missing)
+            if solved.objective >= worse_than:
+                self.note(what, solved, 0, 0, begun)
+                return Clean(solved, [], 0, proved=False)
+            self.book.keep_near([solved.decision.config(self.problem, s) for s in range(len(self.problem.stages))])
             answer = self.ask(solved.decision, hot or None)
             if hot and not answer.cuts:
                 answer = self.ask(solved.decision)
@@ -133,11 +154,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Clean:
-    """The end of rounds: a plan, and what is still broken (nothing, unless the rounds ended early)."""
+    """The end of rounds: a plan, and what is still broken (nothing, unless the rounds ended early). Not ``proved``:
+    left before the proof, since another plan is better."""
 
     solved: Solved
     violations: list[Violation]
     diverged: int
+    proved: bool = True
 
 
 @dataclass(frozen=True)
@@ -196,7 +219,7 @@ def with_measures(search: Search, first: Clean) -> Search:
     problem = replace(problem, measures=wanted)
     book = NetworkBook(problem)
     book.take_over(search.book)
-    book.learn_influence(probes(problem, first.solved.decision))
+    book.learn_influence(probes(search, first.solved))
     cuts = book.with_needs(search.cuts, frozenset())
     master = Master(problem)
     master.add_cuts(cuts)
@@ -244,13 +267,19 @@ def _ranked(problem: PlanProblem, worth: Floats) -> tuple[str, ...]:
     return tuple(problem.buses[k] for k in order.tolist() if worth[k] > 0)
 
 
-def probes(problem: PlanProblem, decision: Decision) -> list[tuple[int, float, Floats]]:
-    """Where the influence of measures is looked at: the points with the largest and the smallest injection."""
+def probes(search: Search, solved: Solved) -> list[tuple[int, float, Floats]]:
+    """Where the influence of measures is looked at: the point whose rows cost most, and the dearest one in which the
+    new plants feed in less than half as much, if any row binds there (other branches bind at night than at noon)."""
+    problem, decision = search.problem, solved.decision
     last = len(problem.stages) - 1
-    sums = [decision.injections_mw(problem, h, last).sum() for h in range(len(problem.points))]
-    chosen = dict.fromkeys([int(np.argmax(sums)), int(np.argmin(sums))])
+    worth = np.zeros(len(problem.points))
+    for price, (cut, _) in zip(solved.prices, search.master.cuts, strict=False):
+        worth[cut.point] += price if price > LEAST_PRICE else 0.0
+    sums = np.array([decision.injections_mw(problem, h, last).sum() for h in range(len(problem.points))])
+    order = np.lexsort((-sums, -worth)).tolist()
+    other = [h for h in order if worth[h] > 0 and sums[h] < 0.5 * sums[order[0]]]
     factor = problem.stages[last].load_factor
-    return [(h, factor, decision.injections_mw(problem, h, last)) for h in chosen]
+    return [(h, factor, decision.injections_mw(problem, h, last)) for h in (order[0], *other[:1])]
 
 
 def _cheapest_mw(search: Search) -> Best:
@@ -277,10 +306,13 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
     tried: set[bytes] = set()
     for _ in range(MOST_CHOICES):
         begun = time.perf_counter()
-        limit = max(1.0, min(MASTER_TIME_S, search.left_s))
         try:
             chosen = search.master.solve(
-                whole=True, missing_at_most=missing, gap=gap / 3, time_limit_s=limit, start=guess
+                whole=True,
+                missing_at_most=missing,
+                gap=gap / 3,
+                time_limit_s=max(MASTER_TIME_S, search.left_s),
+                start=guess,
             )
         except Unsolved:
             if best is None:
@@ -288,14 +320,20 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
             break
         search.note("choice", chosen, 0, 0, begun)
         bound = max(bound, chosen.bound)
+        clean_best = best is not None and not best.violations
+        if best is not None and clean_best and _gap(best.solved.objective, bound) <= gap:
+            break
         measures, built = chosen.decision.measures, search.master.built_of(chosen.columns)
+        worse_than = best.solved.objective if best is not None and clean_best else np.inf
         try:
-            clean = search.clean("proof", measures, built, missing)
+            clean = search.clean("proof", measures, built, missing, worse_than)
         except Unsolved:  # what is missing was fixed, and this choice cannot keep it any more
             if search.left_s < 0:
                 break
             continue
-        if best is None or (not clean.violations and clean.solved.objective < best.solved.objective):
+        if best is None or (
+            clean.proved and not clean.violations and (not clean_best or clean.solved.objective < worse_than)
+        ):
             best, guess = clean, clean.solved.columns
         if not best.violations and _gap(best.solved.objective, bound) <= gap:
             break

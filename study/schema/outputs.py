@@ -105,7 +105,7 @@ class PlanEntry(Closed):
     gap: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     """Distance of the plan from its bound at which the search ends."""
     time_limit_s: Annotated[float, Field(gt=0)] = 120.0
-    """Seconds of search; what is found by then is proved and printed with its gap."""
+    """Seconds of processor time of the search; what is found by then is proved and printed with its gap."""
 
 
 class BaseTilesEntry(Closed):

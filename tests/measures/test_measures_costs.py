@@ -63,6 +63,12 @@ def test_units_and_conductors_exclude_each_other():
     assert got.index.is_unique
 
 
+def test_a_deeper_contract_costs_more_by_the_mwh():
+    """Else the one of 5 % would never be agreed on: the deeper one allows all that it allows."""
+    prices = menu("C/10")["energy_cost_cny_per_mwh"]
+    assert prices["curtailment_10_percent:C/10"] > prices["curtailment_5_percent:C/10"] > 0
+
+
 def test_a_bus_stands_for_what_feeds_it():
     ids = set(menu("C/10").index)
     assert {"add_transformer:C#1", "storage_2h:C/10"} <= ids

@@ -81,7 +81,7 @@ def secure(one, mw, config, changed_mw=None):
     """Whether AC load flow and N-1 of all cases hold, without the plan's code; ``changed_mw``: what else is fed, by bus
     and case."""
     for h, point in enumerate(one.points):
-        sweep = build_sweep(build(config, point.case), point.case, one.limits)
+        sweep = build_sweep(one.build(config, point.case), point.case, one.limits)
         added = np.zeros(sweep.model.n_bus)
         for k, lot in enumerate(one.lots):
             added[sweep.model.bus_index(lot.accesses[0].bus_id)] += one.availability[k, h] * mw[k] / 100

@@ -6,11 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from gridstudy_networks import triangle
 from plan_samples import problem
 
-from grid.plan.contracts import Decision
-from study.plan.measures import plan_measure
-from study.plan.search import plan_stages, plan_targets
+from grid.plan.contracts import Access, Decision
+from study.plan.access import PlanAccesses
+from study.plan.basis import Members, PlanBasis
+from study.plan.measures import MeasureBook, plan_measure
+from study.plan.search import plan_problem, plan_stages, plan_targets
 from study.plan.tables import land_that_lacks, target_labels, uses_all_candidates
 from study.study_file import PROGRAM_ROOT, read_study
 
@@ -26,6 +29,30 @@ def test_a_measure_stands_no_earlier_than_its_lead_time_after_the_decision(decid
         exclusive_group="", requires="", lead_time_years=lead,
     )  # fmt: skip
     assert plan_measure(row, decided).first_year == first
+
+
+def test_a_dropped_station_takes_the_accesses_there_and_leaves_the_others():
+    """A site with two points keeps the one that stays, whichever was first; a site with none goes."""
+    file = read_study(BUILTIN / "bozhou.toml").file
+    at = {"B/110": "B", "C/110": "C", "D/110": "D"}
+    first = [lot for lot in problem(0.0).lots if lot.accesses[0].bus_id in at][:3]
+    lots = tuple(
+        replace(lot, accesses=(*lot.accesses, *more))
+        for lot, more in zip(first, ((Access("far", "D/110", 1e6),), (), (Access("near", "B/110", 2e6),)), strict=True)
+    )
+    members = tuple(Members((lot.id,), (lot.capacity_mw,)) for lot in lots)
+    basis = PlanBasis(lots, members, (), np.zeros((3, 0)), None, at, PlanAccesses())
+
+    def left(*stations):
+        dropped = file.plan.model_copy(update={"dropped_stations": stations, "measures": ()})
+        one = plan_problem(file.model_copy(update={"plan": dropped}), basis, MeasureBook(triangle(), dropped))
+        return [[access.bus_id for access in lot.accesses] for lot in one.lots]
+
+    assert left() == [["B/110", "D/110"], ["C/110"], ["D/110", "B/110"]]
+    assert left("B") == [["D/110"], ["C/110"], ["D/110"]]
+    assert left("D") == [["B/110"], ["C/110"], ["B/110"]]
+    assert left("C") == [["B/110", "D/110"], ["D/110", "B/110"]]
+    assert left("B", "D") == [["C/110"]]
 
 
 def test_storage_that_stands_is_taken_off_bozhous_target():
