@@ -1,8 +1,8 @@
 """The plan against its own bounds: LP bound <= mixed-integer plan <= greedy plan, on the built-in study of Bozhou.
 
-Run: python benchmarks/plan_targets.py [NEW_MW_2030]. Runs the study's stages from its cache, then searches plans of growing
-targets, prints cost, bound, gap, time, AC violations, and the greedy plan with the same rows. Fails where a bound is
-above a plan, a plan above a greedy one that reaches as much, or AC finds a broken limit.
+Run: python benchmarks/plan_targets.py [NEW_MW_2030]. Runs the study's stages from its cache, then searches plans of
+growing targets, prints cost, bound, gap, time, AC violations, and the greedy plan with the same rows. Fails where a
+bound is above a plan, a plan above a greedy one that reaches as much, or AC finds a broken limit.
 """
 
 from __future__ import annotations
