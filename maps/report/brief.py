@@ -16,7 +16,7 @@ _TOP_LIMITS = 5
 _TOP_MEASURES = 5
 _TOP_TARGETS = 6
 _TOP_MISSED = 4
-_TOP_GROUPS = 8
+TOP_GROUPS = 8
 _MISSED_MW = 0.5
 """Less than this that a target lacks is not worth a question."""
 _TOP_PARKS = 3
@@ -86,10 +86,10 @@ def _block(write: Writer, heading: str, table: str, sheet: Sheet | None, most: i
 
 def _groups(write: Writer, heading: str, table: str, sheet: Sheet | None) -> str:
     """A block of groups, which says how many there are: a county that is not shown has projects all the same."""
-    block = _block(write, heading, table, sheet, _TOP_GROUPS)
-    if sheet is None or len(sheet) <= _TOP_GROUPS:
+    block = _block(write, heading, table, sheet, TOP_GROUPS)
+    if sheet is None or len(sheet) <= TOP_GROUPS:
         return block
-    return block + write.note("brief.more", shown=str(_TOP_GROUPS), all=count_html(sheet))
+    return block + write.note("brief.more", shown=str(TOP_GROUPS), all=count_html(sheet))
 
 
 def _second(write: Writer) -> str:

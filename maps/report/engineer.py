@@ -12,7 +12,7 @@ from maps.report.document import Section, Writer, contents, numbered, page
 from maps.run_tables import RunTables, Sheet
 
 WORST_OUTAGES = 30
-_MOST = 60
+MOST_ROWS = 60
 _WORST_GRADE = {"red": 0, "yellow": 1, "green": 2}
 
 
@@ -127,9 +127,9 @@ def _n_1(write: Writer) -> Section:
         write, "n_1",
         _optional(write, "n_1.by_case", "n_1_counts", run.cases),
         f"<h3>{write.word('n_1.diverged')}</h3>",
-        write.table("n_1_lost", diverged, most=_MOST) if len(diverged) else write.missing("n_1.no_diverged"),
+        write.table("n_1_lost", diverged, most=MOST_ROWS) if len(diverged) else write.missing("n_1.no_diverged"),
         f"<h3>{write.word('n_1.split')}</h3>",
-        write.table("n_1_lost", split, most=_MOST) if len(split) else write.missing("n_1.no_split"),
+        write.table("n_1_lost", split, most=MOST_ROWS) if len(split) else write.missing("n_1.no_split"),
         f"<h3>{write.word('n_1.worst')}</h3>", write.note("n_1.order"), write.table("n_1_severity", worst),
         _optional(write, "n_1.by_class", "n_1_classes", run.n_1_classes), write.chart("heat_maps"), wide=True,
     )  # fmt: skip
@@ -153,7 +153,7 @@ def _short_circuit(write: Writer) -> Section:
         write, "short_circuit", write.note("short_circuit.text"),
         _optional(write, "short_circuit.levels", "short_circuit_levels", write.run.short_circuit_levels),
         f"<h3>{write.word('short_circuit.buses')}</h3>",
-        write.table("short_circuit", tightest, most=_MOST, css="dense"), _openings(write),
+        write.table("short_circuit", tightest, most=MOST_ROWS, css="dense"), _openings(write),
         assumed, wide=True,
     )  # fmt: skip
 
@@ -207,7 +207,7 @@ def _hosting(write: Writer) -> Section:
     tightest = run.substations.chosen(np.argsort(run.substations.numbers("remaining_n_1_mw"), kind="stable"))
     return _section(
         write, "hosting", write.note("hosting.formula"), write.chart("hosting_cases"), write.chart("hosting"),
-        write.note("hosting.order"), write.table("hosting", tightest, most=_MOST, css="dense"), wide=True,
+        write.note("hosting.order"), write.table("hosting", tightest, most=MOST_ROWS, css="dense"), wide=True,
     )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _curtailment(write: Writer) -> Section:
         return _section(write, "curtailment", write.missing("curtailment.none"), wide=None)
     return _section(
         write, "curtailment", write.note("curtailment.text"), write.chart("curtailment"),
-        write.table("flexible", run.flexible, most=_MOST, css="dense"),
+        write.table("flexible", run.flexible, most=MOST_ROWS, css="dense"),
         _optional(write, "curtailment.checks", "curtailment_checks", run.curtailment_checks), wide=True,
     )  # fmt: skip
 
@@ -240,7 +240,7 @@ def _grades(write: Writer) -> Section:
         return _section(write, "grades", write.missing("grades.none"), wide=None)
     worst = np.array([_WORST_GRADE.get(grade, 3) for grade in grades.texts("grade")])
     order = np.lexsort((grades.numbers("open_connect_mw"), worst))
-    table = write.table("grades", grades.chosen(order), most=_MOST, css="dense")
+    table = write.table("grades", grades.chosen(order), most=MOST_ROWS, css="dense")
     return _section(write, "grades", write.note("grades.order"), table, wide=True)
 
 
@@ -260,8 +260,8 @@ def _proof(write: Writer) -> str:
     lifting = useful_measures(write.run)
     if lifting is None or write.run.upgrades is None:
         return ""
-    others = str(len(write.run.upgrades) - len(lifting))
-    note = write.note("measures.tried", lifting=str(len(lifting)), others=others) if others != "0" else ""
+    counts = {"lifting": write.key_figure("measures_lifting"), "all": write.key_figure("measures")}
+    note = write.note("measures.tried", **counts) if len(lifting) < len(write.run.upgrades) else ""
     return _optional(write, "measures.proof", "measure_effects", lifting) + note
 
 
@@ -274,12 +274,13 @@ def _plan(write: Writer) -> Section:
         _optional(write, "plan.greedy", "plan_greedy", run.plan_greedy),
         _optional(write, "plan.stages", "plan_stages", run.plan_stages),
         _optional(write, "plan.targets", "plan_targets", run.plan_targets),
-        _optional(write, "plan.measures", "plan_measures", run.plan_measures, _MOST),
-        write.chart("plan_staircase"), _optional(write, "plan.staircase", "plan_staircase", run.plan_staircase, _MOST),
-        _optional(write, "plan.storage", "plan_storage", run.plan_storage, _MOST),
+        _optional(write, "plan.measures", "plan_measures", run.plan_measures, MOST_ROWS),
+        write.chart("plan_staircase"),
+        _optional(write, "plan.staircase", "plan_staircase", run.plan_staircase, MOST_ROWS),
+        _optional(write, "plan.storage", "plan_storage", run.plan_storage, MOST_ROWS),
         _optional(write, "plan.binding", "plan_binding", run.plan_binding, 25),
-        _optional(write, "plan.violations", "plan_violations", run.plan_violations, _MOST),
-        _optional(write, "plan.sites", "plan_sites", run.plan_sites, _MOST), wide=True,
+        _optional(write, "plan.violations", "plan_violations", run.plan_violations, MOST_ROWS),
+        _optional(write, "plan.sites", "plan_sites", run.plan_sites, MOST_ROWS), wide=True,
     )  # fmt: skip
 
 

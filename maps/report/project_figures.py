@@ -14,7 +14,7 @@ from maps.run_tables import Floats, RunTables, Sheet
 def key_figures(run: RunTables) -> pd.DataFrame:
     """Totals of the run: figure, value, unit, and the table and column that each is worked out from."""
     rows = [
-        *_of_projects(run.projects), *_of_network(run), *_of_year(run.year_hours), *_of_measures(run.upgrades),
+        *_of_projects(run.projects), *_of_network(run), *_of_year(run.year_hours), *_of_measures(run),
         *_of_short_circuit(run.short_circuit), *_of_data(run),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["figure", "value", "unit", "source"])
@@ -85,11 +85,14 @@ def _of_year(hours: Sheet | None) -> list[Row]:
     return rows
 
 
-def _of_measures(upgrades: Sheet | None) -> list[Row]:
+def _of_measures(run: RunTables) -> list[Row]:
+    upgrades, effects = run.upgrades, measure_effects(run)
     if upgrades is None:
         return []
+    lifting = 0 if effects is None else int((effects["lift_mw"] > 0).sum())
     return [
         ("measures", len(upgrades), "", f"{upgrades.file}: rows"),
+        ("measures_lifting", lifting, "", "report/measure_effects.csv: rows with lift_mw > 0"),
         (
             "measures_cost_cny",
             float(np.nansum(upgrades.numbers("cost_cny"))),

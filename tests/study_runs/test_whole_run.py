@@ -14,6 +14,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import pytest
+from page_numbers import PAGES, Figures, differences, loose_numbers
 
 from study.cache import file_digest
 from study.new import new_study
@@ -109,6 +110,13 @@ def test_every_case_and_outage_has_a_status(first: Path) -> None:
     assert (cases["status"] == "solved").all()
     ends = cases[["n_1_solved", "n_1_split", "n_1_diverged"]].sum(axis=1)
     assert (ends == cases["n_1_outages"]).all()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_number_of_report_and_brief_is_a_cell_of_a_table(first: Path, page: str) -> None:
+    assert len(Figures((first / page).read_text("utf-8")).found) > 60
+    assert differences(first, page) == []
+    assert loose_numbers(first, page) == []
 
 
 def test_manifest_names_sources_assumptions_and_no_place_on_this_machine(first: Path) -> None:
