@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from pathlib import Path
 
 from layers.contracts import Finding, Severity, SourceCard
 
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _CHUNK = 1 << 20
 
 
@@ -26,6 +29,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _where_to_put_it(card: SourceCard) -> str:
+    """What to do about a missing file: most often the variable of its path is not set."""
+    variable = _VARIABLE.match(card.shown_path)
+    if variable is not None and not os.environ.get(variable[1]):
+        return f"{variable[1]} is not set: set it to the folder of the data, or correct the path of source {card.id!r}."
+    return f"Put the file there, or correct the path of source {card.id!r}."
+
+
 def file_findings(card: SourceCard) -> list[Finding]:
     """``source.file_missing`` or ``source.sha256_mismatch``, or nothing."""
     if not card.path.is_file():
@@ -37,7 +48,7 @@ def file_findings(card: SourceCard) -> list[Finding]:
                 "path",
                 card.shown_path,
                 "the file does not exist.",
-                f"Put the file there, or correct the path of source {card.id!r}.",
+                _where_to_put_it(card),
             )
         ]
     if card.sha256 is None:

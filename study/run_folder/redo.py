@@ -11,6 +11,7 @@ from study.cache import Cache
 from study.outputs.exports import FORMATS, plan_sheets, write_projects
 from study.outputs.labels import Language, Titles
 from study.run_folder.manifest import read_manifest
+from study.run_folder.missing import run_missing
 from study.run_folder.shown import SHOWN, Shown
 from study.study_file import nearest
 
@@ -86,8 +87,7 @@ def _export_folder(run_folder: Path) -> Path:
 def _stored(run_folder: Path) -> Shown:
     run = run_folder.resolve()
     if not (run / "manifest.json").is_file():
-        remedy = "Give a run folder such as data/processed/bozhou/latest."
-        raise InputError([Finding("error", "run.not_found", run_folder.name, "", "", "", "no run lies here.", remedy)])
+        raise InputError([run_missing(run_folder)])
     manifest = read_manifest(run)
     cache = Cache(run.parent / ".cache")
     try:

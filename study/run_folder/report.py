@@ -19,6 +19,7 @@ from study.atomic import replaced
 from study.outputs.exports import read_texts, write_table
 from study.run_folder.about import ABOUT_NAME, DISTRICTS_NAME
 from study.run_folder.manifest import MANIFEST_NAME, Manifest, read_manifest
+from study.run_folder.missing import run_missing
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -89,8 +90,7 @@ def _browser_findings() -> list[Finding]:
 def read_run(run: Path, target: Path) -> RunTables:
     """All tables of a run; those that reports work out themselves are written into ``target`` first."""
     if not (run / MANIFEST_NAME).is_file():
-        remedy = "Give a run folder such as data/processed/bozhou/latest."
-        raise InputError([Finding("error", "run.not_found", run.name, "", "", "", "no run lies here.", remedy)])
+        raise InputError([run_missing(run)])
     sources = _sources(run, read_manifest(run))
     found = with_tables(_about(sources), _districts(run), lambda address: sources.sheet(address))
     for address, table in derive(found).tables():

@@ -53,7 +53,10 @@ def why_point(
     frame = results.get("region").frame
     point = shapely.Point(pyproj.Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(lon, lat))
     if not shapely.box(*frame.bounds).contains(point):
-        message, remedy = "the place lies outside the study's region.", "Give degrees of WGS-84, longitude first."
+        message, remedy = "the place lies outside the study's region.", "Give degrees of WGS-84."
+        swapped = shapely.Point(pyproj.Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(lat, lon))
+        if shapely.box(*frame.bounds).contains(swapped):
+            remedy = f"Did you mean --lon {lat:g} --lat {lon:g}?"
         raise InputError([_fault(study, "why.outside", "--lon --lat", f"{lon:g}, {lat:g}", message, remedy)])
     return tuple(_explain(results, point, host) for host in asked)
 

@@ -24,6 +24,7 @@ from siting.cost.contracts import COST_WATERFALL
 from siting.sites.rules import SITE_RULES
 from siting.yields.contracts import LOSSES, YIELD_DETAILS
 from siting.yields.hourly_store import SITE_VARIANTS, read_profiles
+from study.run_folder.missing import run_missing
 from study.run_folder.reader import RunTables
 from study.story.tables import HOSTS, OPERATING_POINTS, RULES_IN_FORCE
 
@@ -150,9 +151,7 @@ def _about(run: RunTables) -> Row:
         manifest = json.loads(path.read_text("utf-8"))
         return {"study": manifest["study"], "run_id": manifest["run_id"]}
     except (OSError, ValueError, KeyError) as error:
-        remedy = "Give a run folder such as data/processed/bozhou/latest; 'fengguang run STUDY' makes one."
-        finding = Finding("error", "run.not_found", run.folder.name, "", "", "", "no run lies here.", remedy)
-        raise InputError([finding]) from error
+        raise InputError([run_missing(run.folder)]) from error
 
 
 def _chosen(projects: pd.DataFrame, site: str, folder: str) -> Row:
