@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from gridstudy_networks import triangle
-from plan_samples import problem
+from plan_samples import problem, triangle
 
 from grid.plan.contracts import Access, Decision
 from study.plan.access import PlanAccesses
