@@ -61,7 +61,7 @@ def land_waterfall(run: RunTables, language: str) -> Figure | None:
     # a fixed layout: measuring the words of many small panels takes longer than drawing them
     figure = new_figure(7.4, height, layout=None)
     figure.subplots_adjust(
-        left=0.165, right=0.985, wspace=0.44, hspace=0.42, top=1 - 0.28 / height, bottom=0.45 / height
+        left=0.165, right=0.985, wspace=0.56, hspace=0.42, top=1 - 0.28 / height, bottom=0.45 / height
     )
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for place, host in enumerate(shown):

@@ -92,7 +92,8 @@ def _land(write: Writer) -> Section:
         return _section(write, "land", write.missing("land.none"), wide=None)
     return _section(
         write, "land", write.note("land.states"), write.table("land_states", write.run.land_states),
-        _optional(write, "land.criteria", "criteria", write.run.criteria), write.chart("land_waterfall"),
+        write.chart("land_waterfall"), _optional(write, "land.criteria", "criteria", write.run.criteria),
+        wide=None,
     )  # fmt: skip
 
 
