@@ -133,7 +133,9 @@ def run_tables() -> tuple[RunTable, ...]:
 def plan_contracts() -> tuple[Table, ...]:
     """Contracts of the tables below ``plan/``; each is named ``plan_`` and its file."""
     from grid.plan.contracts import PLAN_BINDING, PLAN_HOURS, PLAN_MEASURES, PLAN_STAIRCASE
-    from study.plan.tables import PLAN_SITES, PLAN_STORAGE, PLAN_TARGETS
+    from study.plan.grid_tables import PLAN_STORAGE
+    from study.plan.site_table import PLAN_SITES
+    from study.plan.target_table import PLAN_TARGETS
 
     return PLAN_SITES, PLAN_MEASURES, PLAN_STAIRCASE, PLAN_TARGETS, PLAN_STORAGE, PLAN_BINDING, PLAN_HOURS
 

@@ -21,7 +21,7 @@ from grid.plan.explain import measure_use
 from grid.plan.solve import solve_plan
 from grid.sweep import build_sweep, shift_sweep
 from study.plan.access import ACCESSES, Place, PlanAccesses, plan_accesses
-from study.plan.tables import at_chosen_access
+from study.plan.site_table import at_chosen_access
 
 COLLECTOR = Collector("K", 80.0, 0.9e6)
 

@@ -13,7 +13,7 @@ from study.plan.access import PlanAccesses
 from study.plan.basis import Members, PlanBasis
 from study.plan.measures import MeasureBook, plan_measure
 from study.plan.search import plan_problem, plan_stages, plan_targets
-from study.plan.tables import land_that_lacks, target_labels, uses_all_candidates
+from study.plan.target_table import land_that_lacks, target_labels, uses_all_candidates
 from study.study_file import PROGRAM_ROOT, read_study
 
 BUILTIN = PROGRAM_ROOT / "study" / "builtin"

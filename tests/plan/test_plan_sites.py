@@ -6,7 +6,7 @@ import pytest
 
 from layers.tables import Table
 from maps.contracts import PROJECTS
-from study.plan.tables import PLAN_SITES
+from study.plan.site_table import PLAN_SITES
 
 
 @pytest.mark.parametrize(("table", "golden"), [(PLAN_SITES, "sites"), (PROJECTS, "projects")])

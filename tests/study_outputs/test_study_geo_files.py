@@ -24,7 +24,7 @@ from study.outputs.exports import FORMATS, plan_sheets, read_table, write_projec
 from study.outputs.labels import value_labels
 from study.outputs.network_layers import NetworkLayers, network_layers
 from study.outputs.workbook import Sheet, write_workbook
-from study.plan.tables import PLAN_SITES
+from study.plan.site_table import PLAN_SITES
 
 KML = {"k": "http://www.opengis.net/kml/2.2"}
 
