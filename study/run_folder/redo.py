@@ -96,6 +96,6 @@ def _stored(run_folder: Path) -> Shown:
         stored: Shown = cache.load(SHOWN, manifest.run_id)
     except KeyError as error:
         remedy = f"Run the study again: fengguang run {manifest.study}."
-        text = "the stored results of this run were pruned from the cache."
+        text = "what it stored is not in the cache beside it: pruned, moved, or of another version of the program."
         raise InputError([Finding("error", "run.pruned", run.name, "", "", manifest.run_id, text, remedy)]) from error
     return stored

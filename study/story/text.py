@@ -230,7 +230,15 @@ def _flows(t: Teller) -> Iterator[str]:
 
 def _verdict(t: Teller) -> Iterator[str]:
     p = t.story.project
-    yield t.say("verdict_line", verdict=t.code("verdict", p["verdict"]), reason=t.of(p, "reason"))
+    told = {"verdict": t.code("verdict", p["verdict"]), "reason": t.of(p, "reason")}
+    if p["verdict"] not in ("refused", "partial") or not p["binding_element"]:
+        yield t.say("verdict_line", **told)
+        return
+    element, outage = (p[f"binding_{name}"] for name in ("element", "outage"))
+    yield t.say(
+        "verdict_limited", **told, case=t.case(p["binding_case"]), element=t.element(element, with_id=False),
+        outage=t.outage(outage, with_id=False),
+    )  # fmt: skip
 
 
 def _upgrade(t: Teller) -> Iterator[str]:

@@ -267,3 +267,25 @@ def test_a_run_with_a_study_of_connections_hands_on_its_options_one_without_does
 
     assert connection_study(results("land", "connection_study")) == "the connection_study"
     assert connection_study(results("land", "connections")) is None
+
+
+def test_a_refusal_names_what_limits_it(run: Path) -> None:
+    """Not the choice of the point alone, which every verdict has."""
+    story = explain_site(run, "BZ-POND-1")
+    refused = replace(story, project={**story.project, "verdict": "refused", "binding_element": "L9#1",
+                                      "binding_case": "noon", "binding_outage": "L8#1"})  # fmt: skip
+    free = replace(story, project={**refused.project, "binding_element": ""})
+    reason = story.project["reason_en"]
+    assert f"in case noon L9#1 limits it when L8#1 is out; point of connection: {reason}" in story_text(refused, "en")
+    assert "limits it" not in story_text(free, "en")
+
+
+def test_criteria_have_units_and_months_names(run: Path) -> None:
+    story = explain_site(run, "BZ-POND-1")
+    row = {"criterion": "road", "label_zh": "距公路距离", "label_en": "Distance to a road", "weight": 0.2,
+           "source": "distance:road", "value": 12.345, "utility": 0.5}  # fmt: skip
+    scored = replace(story, project={**story.project, "score": 0.5}, criteria=(row,), monthly_mwh=(1500.0,) * 12)
+    assert "距公路距离：12.3 km，得分 0.50，权重 0.20" in story_text(scored, "zh")
+    assert "Distance to a road: 12.3 km, scores 0.50" in story_text(scored, "en")
+    assert "1月 1.5；2月 1.5" in story_text(scored, "zh")
+    assert "Jan 1.5; Feb 1.5" in story_text(scored, "en")
