@@ -127,11 +127,14 @@ def new_stations(file: StudyFile) -> tuple[PlannedStation, ...]:
     """
     assert file.plan is not None
     placed = [
-        PlannedStation("", s.name_zh, s.name_en, s.vn_kv, s.lon, s.lat, source=s.source)
+        PlannedStation("", s.name_zh, s.name_en, float(s.vn_kv), s.lon, s.lat, source=s.source)
         for s in file.network.stations
         if s.status == "planned" and s.lon is not None and s.lat is not None
     ]
-    own = [PlannedStation("", s.name_zh, s.name_en, s.vn_kv, s.lon, s.lat, source=s.source) for s in file.plan.stations]
+    own = [
+        PlannedStation("", s.name_zh, s.name_en, float(s.vn_kv), s.lon, s.lat, source=s.source)
+        for s in file.plan.stations
+    ]
     return tuple(replace(s, station_id=f"new{k:03d}") for k, s in enumerate((*own, *placed), start=1))
 
 

@@ -14,8 +14,9 @@ from gridstudy_networks import triangle
 from grid.measures.contracts import PlannedStation
 from grid.plan.contracts import Wanted
 from grid.plan.solve import solve_plan
-from study.plan.measures import MeasureBook, is_near
-from study.schema.outputs import PlanEntry
+from study.plan.measures import MeasureBook, is_near, new_stations
+from study.schema.outputs import NewStationEntry, PlanEntry
+from study.study_file import PROGRAM_ROOT, read_study
 
 NEAR = PlannedStation("new001", "新一", "One", 110.0, 116.22, 33.07)
 SECOND = PlannedStation("new002", "新二", "Two", 110.0, 116.15, 33.1)
@@ -38,6 +39,16 @@ def test_only_a_station_near_what_binds_is_offered_and_agreements_stand_at_their
     assert is_near(one.network, ("BC",), NEAR)
     assert not is_near(one.network, ("BC",), FAR)
     assert not is_near(one.network, (), NEAR)
+
+
+def test_a_station_of_the_study_file_makes_a_menu_of_its_own():
+    """Levels in the study file are whole numbers, those of tables are not."""
+    file = read_study(PROGRAM_ROOT / "study" / "builtin" / "bozhou.toml").file
+    entry = NewStationEntry(name_zh="新站", name_en="New", vn_kv=110, lon=116.22, lat=33.07, source="test")
+    plan = file.plan.model_copy(update={"stations": (entry,), "measures": ("new_station",)})
+    one = MeasureBook(triangle(ka=0.3), plan, new_stations(file.model_copy(update={"plan": plan})))
+    (found,) = one.menu(Wanted(("BC",)))
+    assert (found.id, one.table["vn_kv"].tolist()) == ("new_station_110:new001", [110.0])
 
 
 def test_two_stations_and_a_circuit_on_one_line_stand_together():
