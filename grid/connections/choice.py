@@ -18,18 +18,18 @@ that enter is cheaper. How the choice is found: :mod:`grid.connections.search`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.optimize import LinearConstraint
 
 from grid.connection import EXISTING_FEEDER, case_share
-from grid.connections.search import Floats, JointModel, relaxed, search
+from grid.connections.search import Bools, Floats, Ints, JointModel, Relaxed, search
 from grid.connections.shared import SharedLimits
 from grid.contracts import Case
+from grid.plan.programme import Columns, Rows
 
 TRIED = 12
 """A candidate's own connections that enter, cheapest first."""
@@ -37,7 +37,9 @@ LEFT_OUT_MCNY = 1000.0
 """Cost of a candidate that finds no place: dearer than any connection."""
 MCNY = 1e6
 SHARED_ROUNDS = 12
-"""Rounds of the relaxed problem and the AC states at its injections."""
+"""Rounds of the relaxed problem and the AC states at its injections, at most."""
+STEADY = 1e-4
+"""A round that makes the relaxed problem dearer by a smaller share is the last one."""
 KM_PER_DEGREE = 111.195
 
 
@@ -53,26 +55,6 @@ class Choice:
     objective_cny: float
     best_bound_cny: float
     left_out: int = 0
-
-
-@dataclass
-class _Rows:
-    """Rows of a sparse constraint matrix, gathered one entry at a time; ``low <= A x <= high``."""
-
-    entries: list[tuple[int, int, float]] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
-
-    def add(self, columns: Sequence[int], values: Sequence[float], low: float, high: float) -> None:
-        row = len(self.low)
-        self.entries += [(row, c, v) for c, v in zip(columns, values, strict=True)]
-        self.low.append(low)
-        self.high.append(high)
-
-    def constraint(self, width: int) -> LinearConstraint:
-        rows, cols, values = zip(*self.entries, strict=True) if self.entries else ((), (), ())
-        matrix = sp.csr_matrix((values, (rows, cols)), shape=(len(self.low), width))
-        return LinearConstraint(matrix, np.array(self.low), np.array(self.high))
 
 
 def choose(
@@ -110,50 +92,45 @@ def choose(
         return Choice((), (), 0.0, 0.0)
     ids = list(dict.fromkeys(tried["candidate_id"]))
     lack = _Lack.of(tried, candidates, cases)
-    n_x, n_y, n_u, n_t, n_p = len(tried), len(collectors), len(ids), len(lack.keys), len(lack.buses) * len(cases)
-    n_p = 0 if shared is None else n_p
-    y0, u0, t0, p0 = np.cumsum([n_x, n_y, n_u, n_t]).tolist()
-    width = p0 + n_p
-    cost = np.concatenate(
-        [
-            tried[["line_cny", "bay_cny", "rank_cny"]].sum(axis=1).to_numpy(float) / MCNY,
-            collectors[["station_cny", "trunk_cny", "bay_cny"]].sum(axis=1).to_numpy(float) / MCNY,
-            np.full(n_u, LEFT_OUT_MCNY),
-            np.array([missing_cny_per_mw[bus] for bus, _ in lack.keys]) / MCNY,
-            np.zeros(n_p),
-        ]
-    )
-    rows = _Rows()
-    _one_each(rows, tried, ids, u0)
-    _bays(rows, tried, collectors, bays, y0)
-    _collectors(rows, tried, collectors, candidates, y0)
-    lack.add_rows(rows, hosting, t0, None if shared is None else p0)
-    high = np.concatenate([np.ones(n_x + n_y + n_u), np.full(n_t + n_p, np.inf)])
+    columns, rows = Columns(), Rows()
     # a block of roofs is many small connections: it takes the point that has its largest part
-    block = (tried["line_type"] == EXISTING_FEEDER).to_numpy()
-    whole = np.concatenate([np.where(block, 0.0, 1.0), np.ones(n_y), np.zeros(n_u + n_t + n_p)])
-    model = _joint_model(tried, collectors, candidates, ids, cost, rows.constraint(width), high, whole)
-    start, bound = relaxed(model)
+    block = (tried["line_type"] == EXISTING_FEEDER).to_numpy(bool)
+    own = tried[["line_cny", "bay_cny", "rank_cny"]].sum(axis=1).to_numpy(float) / MCNY
+    stations = collectors[["station_cny", "trunk_cny", "bay_cny"]].sum(axis=1).to_numpy(float) / MCNY
+    x_at = columns.add((len(tried),), 1.0, own)
+    y_at = columns.add((len(collectors),), 1.0, stations)
+    u_at = columns.add((len(ids),), 1.0, LEFT_OUT_MCNY)
+    t_at = columns.add((len(lack.keys),), np.inf, np.array([missing_cny_per_mw[bus] for bus, _ in lack.keys]) / MCNY)
+    p_at = columns.add((len(lack.buses) * (shared is not None), len(cases)), np.inf)
+    _one_each(rows, tried, ids, u_at)
+    _bays(rows, tried, collectors, bays, y_at)
+    _collectors(rows, tried, collectors, candidates, y_at)
+    lack.add_rows(rows, hosting, t_at, p_at)
+    relaxed = Relaxed(columns, rows)
+    start, bound = relaxed.solve()
     if shared is not None:
         network = shared(lack.buses)
         for _ in range(SHARED_ROUNDS):
-            found = network.broken(start[p0:].reshape(len(lack.buses), len(cases)))
+            found = network.broken(start[p_at])
             if not found:
                 break
             for cut in found:
-                at = np.flatnonzero(cut.gradient)
-                rows.add((p0 + at * len(cases) + cut.point).tolist(), cut.gradient[at].tolist(), -np.inf, cut.limit)
-            model = replace(model, constraint=rows.constraint(width))
-            start, bound = relaxed(model)
+                rows.add(-np.inf, cut.limit, p_at[:, cut.point], cut.gradient)
+            before = bound
+            start, bound = relaxed.solve()
+            if bound - before < STEADY * bound:
+                break
+    whole = np.concatenate([~block, np.ones(len(y_at), dtype=bool), np.zeros(len(columns.cost) - u_at[0], dtype=bool)])
+    model = _joint_model(tried, collectors, candidates, ids, columns, rows, whole)
     x = search(model, start)
-    taken = np.array(_largest_parts(tried, x[:n_x], x[u0:t0], ids), dtype=np.int64)
-    built = np.flatnonzero(x[y0:u0] > 0.5)
+    taken = np.array(_largest_parts(tried, x[x_at], x[u_at], ids), dtype=np.int64)
+    built = np.flatnonzero(x[y_at] > 0.5)
     used = set(tried["collector_id"].iloc[taken])
     variants = collectors.iloc[built]
     return Choice(
         tuple(tried["option_id"].iloc[taken]),
         tuple(variants.loc[variants["collector_id"].isin(used), "variant_id"]),
-        float(cost @ x) * MCNY,
+        float(model.cost @ x) * MCNY,
         bound * MCNY,
         len(ids) - len(taken),
     )
@@ -164,10 +141,9 @@ def _joint_model(
     collectors: pd.DataFrame,
     candidates: pd.DataFrame,
     ids: Sequence[str],
-    cost: Floats,
-    constraint: LinearConstraint,
-    high: Floats,
-    whole: Floats,
+    columns: Columns,
+    rows: Rows,
+    whole: Bools,
 ) -> JointModel:
     """The problem with what the search knows of its columns: whose they are and where."""
     number = {one: k for k, one in enumerate(ids)}
@@ -178,8 +154,11 @@ def _joint_model(
     roof = np.zeros(len(ids), dtype=bool)
     roof[owner[(tried["line_type"] == EXISTING_FEEDER).to_numpy()]] = True
     places = candidates.set_index("candidate_id").loc[list(ids)]
+    start = [*rows.start, len(rows.index)]
+    matrix = sp.csr_array((rows.value, rows.index, start), shape=(len(rows.lower), len(columns.cost))).tocsc()
     return JointModel(
-        cost, constraint, high, whole, owner,
+        np.array(columns.cost), matrix, np.array(rows.lower), np.array(rows.upper), np.array(columns.upper), whole,
+        owner,
         own.groupby(tried["candidate_id"]).rank(method="first").to_numpy(float),
         grouped,
         np.array([names.get(name, -1) for name in tried["collector_id"]], dtype=np.int64),
@@ -228,40 +207,42 @@ def _positions(table: pd.DataFrame, by: str | list[str]) -> dict[Any, list[int]]
     return found
 
 
-def _one_each(rows: _Rows, tried: pd.DataFrame, ids: Sequence[str], u0: int) -> None:
+def _one_each(rows: Rows, tried: pd.DataFrame, ids: Sequence[str], left_out: Ints) -> None:
     groups = _positions(tried, "candidate_id")
     for k, one in enumerate(ids):
-        columns = [*groups[one], u0 + k]
-        rows.add(columns, [1.0] * len(columns), 1.0, 1.0)
+        columns = [*groups[one], left_out[k]]
+        rows.add(1.0, 1.0, columns, [1.0] * len(columns))
 
 
-def _bays(rows: _Rows, tried: pd.DataFrame, collectors: pd.DataFrame, bays: pd.DataFrame, y0: int) -> None:
+def _bays(rows: Rows, tried: pd.DataFrame, collectors: pd.DataFrame, bays: pd.DataFrame, variant: Ints) -> None:
     free = bays.set_index(["station_id", "vn_kv"])["bays_free"].to_dict()
     wanted: dict[tuple[str, float], list[tuple[int, float]]] = {}
-    takers = ((tried, 0), (collectors, y0))
-    for table, start in takers:
+    takers = ((tried, np.arange(len(tried))), (collectors, variant))
+    for table, at in takers:
         for k, (station, vn, count) in enumerate(table[["station_id", "vn_kv", "bays"]].itertuples(index=False)):
             if count:
-                wanted.setdefault((station, vn), []).append((start + k, float(count)))
+                wanted.setdefault((station, vn), []).append((int(at[k]), float(count)))
     for key, entries in wanted.items():
-        rows.add([c for c, _ in entries], [v for _, v in entries], -np.inf, float(free.get(key, 0)))
+        rows.add(-np.inf, float(free.get(key, 0)), [c for c, _ in entries], [v for _, v in entries])
 
 
-def _collectors(rows: _Rows, tried: pd.DataFrame, collectors: pd.DataFrame, candidates: pd.DataFrame, y0: int) -> None:
+def _collectors(
+    rows: Rows, tried: pd.DataFrame, collectors: pd.DataFrame, candidates: pd.DataFrame, variant: Ints
+) -> None:
     mw = candidates.set_index("candidate_id")["grid_capacity_mw"]
     names = tried["candidate_id"].to_numpy(object)
     variants = _positions(collectors, "collector_id")
     members = _positions(tried, "collector_id")
     size = collectors["capacity_mw"].to_numpy(float)
     for collector, at in variants.items():
-        y = [y0 + k for k in at]
+        y = variant[at].tolist()
         who = members.get(collector, [])
         for k in who:
-            rows.add([k, *y], [1.0] + [-1.0] * len(y), -np.inf, 0.0)
+            rows.add(-np.inf, 0.0, [k, *y], [1.0] + [-1.0] * len(y))
         powers = mw.loc[names[who]].to_numpy(float)
-        rows.add([*who, *y], [*powers.tolist(), *(-size[at]).tolist()], -np.inf, 0.0)
+        rows.add(-np.inf, 0.0, [*who, *y], [*powers.tolist(), *(-size[at]).tolist()])
     for at in _positions(collectors, ["lon", "lat"]).values():
-        rows.add([y0 + k for k in at], [1.0] * len(at), -np.inf, 1.0)
+        rows.add(-np.inf, 1.0, variant[at], [1.0] * len(at))
 
 
 @dataclass(frozen=True)
@@ -291,22 +272,23 @@ class _Lack:
             tuple(case.id for case in cases),
         )  # fmt: skip
 
-    def add_rows(self, rows: _Rows, hosting: pd.DataFrame, t0: int, p0: int | None) -> None:
+    def add_rows(self, rows: Rows, hosting: pd.DataFrame, missing: Ints, injected: Ints) -> None:
         """What is injected at each bus in each case, beyond its own N-1 capacity only what is counted as missing.
 
-        With ``p0`` the injections are columns too, from there on in the order (bus, case).
+        ``missing`` are the columns of what is missing, ``injected`` (buses, cases) those of the injections, empty
+        where they do not count.
         """
         n_1 = hosting[hosting["mode"] == "n_1"].set_index(["bus_id", "case"])["capacity_mw"].to_dict()
         for k, at in enumerate(self.at):
-            rows.add([t0 + k, *at], [1.0, *(-self.mw[at]).tolist()], -np.inf, 0.0)
+            rows.add(-np.inf, 0.0, [missing[k], *at], [1.0, *(-self.mw[at]).tolist()])
         for number, bus in enumerate(self.buses):
             own = [k for k, (at_bus, _) in enumerate(self.keys) if at_bus == bus]
             options = [o for k in own for o in self.at[k]]
             for c, case in enumerate(self.case_ids):
                 share = self.shares[:, c]
-                columns = [*options, *(t0 + k for k in own)]
+                columns = [*options, *(missing[k] for k in own)]
                 values = [*(share[options] * self.mw[options]).tolist(), *(-share[self.at[k][0]] for k in own)]
-                if p0 is not None:
-                    rows.add([*columns, p0 + number * len(self.case_ids) + c], [*values, -1.0], 0.0, 0.0)
+                if len(injected):
+                    rows.add(0.0, 0.0, [*columns, injected[number, c]], [*values, -1.0])
                 if share[options].any():
-                    rows.add(columns, values, -np.inf, n_1.get((bus, case), 0.0))
+                    rows.add(-np.inf, n_1.get((bus, case), 0.0), columns, values)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import Any
 
 from grid.connection import EXISTING_FEEDER
 
@@ -22,11 +22,11 @@ class Shared:
     trunk_km: float
 
 
-def no_place(options: pd.DataFrame) -> tuple[str, str]:
+def no_place(options: Sequence[Any]) -> tuple[str, str]:
     """Why a candidate has no connection."""
-    if options.empty:
+    if not options:
         return "可行电压等级的母线均超出接入距离", "no bus of a feasible voltage lies within reach"
-    if not options["feasible"].any():
+    if not any(option.feasible for option in options):
         return (
             f"接入距离内的{len(options)}个接入点均无空余间隔",
             f"none of the {len(options)} points within reach has a bay left",
@@ -38,42 +38,41 @@ def no_place(options: pd.DataFrame) -> tuple[str, str]:
 
 
 def reasons(
-    best: pd.Series, options: pd.DataFrame, shared: Shared | None, names: pd.DataFrame, mw: float
+    best: Any, options: Sequence[Any], shared: Shared | None, names: Mapping[str, Any], mw: float
 ) -> tuple[str, str]:
     """What was chosen, and what it was compared with.
 
     Parameters
     ----------
     best
-        The chosen row of CONNECTION_OPTIONS.
+        The chosen row of CONNECTION_OPTIONS, fields as attributes.
     options
-        All options of the candidate.
+        All options of the candidate, likewise.
     names
-        ``name_zh``, ``name_en``, ``level`` by ``bus_id``.
+        ``name_zh``, ``name_en``, ``level`` by ``bus_id``, likewise.
     mw
         Grid capacity of the candidate.
     """
-    feasible = options[options["feasible"]]
-    at = names.loc[best["bus_id"]]
-    km, kv = float(best["length_km"]), float(best["vn_kv"])
+    feasible = [option for option in options if option.feasible]
+    at, km, kv = names[best.bus_id], best.length_km, best.vn_kv
     zh = f"{len(feasible)}个可行接入方案联合优化后总费用最低："
     en = f"least joint cost of {len(feasible)} feasible points: "
     if shared is None:
-        zh += f"{at['name_zh']} {kv:g} kV，{km:.1f} km"
-        en += f"{at['name_en']} {kv:g} kV, {km:.1f} km"
+        zh += f"{at.name_zh} {kv:g} kV，{km:.1f} km"
+        en += f"{at.name_en} {kv:g} kV, {km:.1f} km"
     else:
         paid = shared.paid_cny / WAN
         zh += (
             f"{kv:g} kV {km:.1f} km至汇集站（{shared.members}家共用{shared.s_mva:g} MVA，"
-            f"分摊{paid:.0f}万元），再以{shared.trunk_km:.1f} km送{at['name_zh']}"
+            f"分摊{paid:.0f}万元），再以{shared.trunk_km:.1f} km送{at.name_zh}"
         )
         en += (
             f"{kv:g} kV {km:.1f} km to a collector ({shared.s_mva:g} MVA shared by {shared.members}, "
-            f"share CNY {paid / 100:.2f} million), {shared.trunk_km:.1f} km on to {at['name_en']}"
+            f"share CNY {paid / 100:.2f} million), {shared.trunk_km:.1f} km on to {at.name_en}"
         )
-    if best["line_type"] == EXISTING_FEEDER:
+    if best.line_type == EXISTING_FEEDER:
         zh, en = zh + "，利用既有馈线", en + ", on existing feeders"
-    elif not best["routed"]:
+    elif not best.routed:
         zh, en = zh + "（直线距离乘绕行系数）", en + " (straight line x detour factor)"
     lack = _lack(best, mw)
     if lack > 0:
@@ -82,25 +81,24 @@ def reasons(
     return zh + more_zh, en + more_en
 
 
-def _lack(option: pd.Series, mw: float) -> float:
+def _lack(option: Any, mw: float) -> float:
     """MW that the point's headroom, alone, lacks for the candidate."""
-    return max(0.0, mw - float(option["headroom_mw"]))
+    return max(0.0, mw - float(option.headroom_mw))
 
 
 def _compared(
-    best: pd.Series, feasible: pd.DataFrame, shared: Shared | None, names: pd.DataFrame, mw: float
+    best: Any, feasible: Sequence[Any], shared: Shared | None, names: Mapping[str, Any], mw: float
 ) -> tuple[str, str]:
     """Against the nearest point of its own."""
-    own = feasible[feasible["collector_id"] == ""]
-    if own.empty:
+    own = [option for option in feasible if not option.collector_id]
+    if not own:
         return "", ""
     zh, en = "", ""
-    nearest = own.iloc[int(own["length_km"].argmin())]
-    if nearest["bus_id"] != best["bus_id"] or shared is not None:
-        at = names.loc[nearest["bus_id"]]
-        kv, km = float(nearest["vn_kv"]), float(nearest["length_km"])
-        zh += f"；最近的{at['name_zh']} {kv:g} kV（{km:.1f} km）"
-        en += f"; the nearest, {at['name_en']} {kv:g} kV ({km:.1f} km),"
+    nearest = min(own, key=lambda option: option.length_km)
+    if nearest.bus_id != best.bus_id or shared is not None:
+        at, kv, km = names[nearest.bus_id], nearest.vn_kv, nearest.length_km
+        zh += f"；最近的{at.name_zh} {kv:g} kV（{km:.1f} km）"
+        en += f"; the nearest, {at.name_en} {kv:g} kV ({km:.1f} km),"
         lack = _lack(nearest, mw)
         if lack > _lack(best, mw):
             zh, en = zh + f"裕度缺 {lack:.1f} MW", en + f" lacks {lack:.1f} MW of headroom"
@@ -111,5 +109,5 @@ def _compared(
     return zh, en
 
 
-def _alone(option: pd.Series) -> float:
-    return float(option[["line_cny", "bay_cny", "rank_cny", "transformer_cny"]].sum())
+def _alone(option: Any) -> float:
+    return float(option.line_cny + option.bay_cny + option.rank_cny + option.transformer_cny)

@@ -8,14 +8,14 @@ each limit that they break becomes a tangent ``gradient . injections <= limit`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from grid.contracts import Case, Network
 from grid.limits import LimitSettings
 from grid.plan.contracts import Cut, Floats, PlanProblem, PlanSettings, Point, Stage
-from grid.plan.rows import NetworkBook
+from grid.plan.rows import NetworkBook, Reached
 
 
 class SharedLimits:
@@ -30,6 +30,8 @@ class SharedLimits:
             limits or LimitSettings.standard(), lambda config, case: network, storage_buses=tuple(buses),
         )  # fmt: skip
         self._book = NetworkBook(self._problem)
+        self._reached: dict[int, Reached] = {}
+        self._broken_last: list[int] = []
 
     @property
     def buses(self) -> tuple[str, ...]:
@@ -39,11 +41,30 @@ class SharedLimits:
     def broken(self, injections_mw: Floats) -> list[Cut]:
         """Rows that the injections break, shape (buses, cases); ``point`` of a row is the number of its case.
 
+        Cases that were broken at the last question are asked first, the others only where these are clean.
+
         A case without a load flow solution gives none: nothing can be connected in it anyhow.
         """
-        found: list[Cut] = []
-        for number in range(len(self._problem.points)):
-            reached = self._book.reach(frozenset(), number, 1.0, injections_mw[:, number])
-            if reached is not None:
-                found += self._book.cuts(frozenset(), number, 1.0, reached)
+        last = self._broken_last or range(len(self._problem.points))
+        found = self._ask(last, injections_mw)
+        if not found:
+            found = self._ask([c for c in range(len(self._problem.points)) if c not in last], injections_mw)
+        self._broken_last = sorted({cut.point for cut in found})
         return found
+
+    def _ask(self, cases: Iterable[int], injections_mw: Floats) -> list[Cut]:
+        found: list[Cut] = []
+        for case in cases:
+            reached = self._reach(case, injections_mw[:, case])
+            if reached is not None:
+                self._reached[case] = reached
+                found += self._book.cuts(frozenset(), case, 1.0, reached)
+        return found
+
+    def _reach(self, case: int, injections_mw: Floats) -> Reached | None:
+        """AC states at the injections: from those of the last question, else from those without any."""
+        if case in self._reached:
+            near = self._book.further(self._reached[case], injections_mw)
+            if near is not None:
+                return near
+        return self._book.reach(frozenset(), case, 1.0, injections_mw)

@@ -144,24 +144,28 @@ def _connections(
     buses: pd.DataFrame,
 ) -> pd.DataFrame:
     """Table CONNECTIONS in the order of the candidates."""
-    names = buses.set_index("bus_id")[["name_zh", "name_en", "level"]]
-    by_candidate = dict(iter(options.groupby("candidate_id")))
-    mw = candidates.set_index("candidate_id")["grid_capacity_mw"]
-    records = []
-    for key in candidates["candidate_id"]:
-        of_one = by_candidate.get(key, options.iloc[:0])
-        count = int(of_one["feasible"].sum())
-        if key not in taken.index:
+    names = {bus.bus_id: bus for bus in buses.itertuples(index=False)}
+    chosen = set(taken["option_id"])
+    by_candidate: dict[str, list[Any]] = {}
+    best_of: dict[str, Any] = {}
+    row: Any
+    for row in options.itertuples(index=False):
+        by_candidate.setdefault(row.candidate_id, []).append(row)
+        if row.option_id in chosen:
+            best_of[row.candidate_id] = row
+    records: list[tuple[Any, ...]] = []
+    for key, mw in zip(candidates["candidate_id"], candidates["grid_capacity_mw"].astype(float), strict=True):
+        of_one = by_candidate.get(key, [])
+        count = sum(option.feasible for option in of_one)
+        if key not in best_of:
             records.append((key, "", "", np.nan, np.nan, "", np.nan, count, *no_place(of_one)))
             continue
-        best = taken.loc[key]
-        share = shared.get(key)
+        best, share = best_of[key], shared.get(key)
         # behind a collector the network is entered at the trunk's level
-        vn = float(best["vn_kv"]) if share is None else float(names.at[best["bus_id"], "level"])  # type: ignore[arg-type]
-        cost = float(best["line_cny"]) + float(best["bay_cny"]) + (0.0 if share is None else share.paid_cny)
-        zh, en = reasons(best, of_one, share, names, float(mw[key]))
-        where = (key, best["station_id"], best["bus_id"], vn, float(best["length_km"]), best["line_type"])
-        records.append((*where, cost, count, zh, en))
+        vn = float(best.vn_kv if share is None else names[best.bus_id].level)
+        cost = float(best.line_cny + best.bay_cny) + (0.0 if share is None else share.paid_cny)
+        where = (key, best.station_id, best.bus_id, vn, float(best.length_km), best.line_type)
+        records.append((*where, cost, count, *reasons(best, of_one, share, names, mw)))
     return pd.DataFrame(records, columns=list(CONNECTIONS.columns)) if records else CONNECTIONS.empty()
 
 

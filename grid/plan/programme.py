@@ -62,6 +62,15 @@ class Rows:
                 self.index.append(int(i))
                 self.value.append(float(v))
 
+    def since(self, row: int) -> Rows:
+        """The rows from a number on."""
+        rest = Rows()
+        first = self.start[row] if row < len(self.start) else len(self.index)
+        rest.lower, rest.upper = self.lower[row:], self.upper[row:]
+        rest.start = [start - first for start in self.start[row:]]
+        rest.index, rest.value = self.index[first:], self.value[first:]
+        return rest
+
     def add_to(self, highs: highspy.Highs) -> None:
         """Append the rows to a model that HiGHS holds."""
         if self.lower:
