@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grid.admittance import BASE_MVA, Floats, Ints
-from grid.connection import case_share
+from grid.connections.headroom import case_share
 from grid.contracts import Case
 from grid.hosting import EXCESS, first_root
 from grid.limits import NO_LIMIT

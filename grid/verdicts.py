@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from grid.connection import headroom_mw
+from grid.connections.headroom import headroom_mw
 from grid.contracts import SUBSTATIONS, UPGRADES, VERDICTS, Network
 from grid.hosting import HostingBasis, hosting_basis
 from grid.portfolio import Bound, Offer, Portfolio, remaining_mw, walk
@@ -200,7 +200,7 @@ def _verdicts(
         verdict, measure = _verdict(offer, mw, second)
         if verdict == "connect":
             bound = Bound()
-        zh, en = _reason(offer, mw, bound, verdict, built.get(measure, ("", "")))
+        zh, en = _reason(offer, mw, room[1], bound, verdict, built.get(measure, ("", "")))
         where = (bound.case, bound.element, bound.outage, bound.limit)
         records.append((candidate, *room, mw, verdict, *where, measure, zh, en))
     return pd.DataFrame(records, columns=list(VERDICTS.columns)) if records else VERDICTS.empty()
@@ -223,7 +223,10 @@ def _verdict(offer: Offer, mw: float, second: _Second) -> tuple[str, str]:
     return ("partial" if mw > 0 else "refused"), (measure if helps else "")
 
 
-def _reason(offer: Offer, mw: float, bound: Bound, verdict: str, measure: tuple[str, str]) -> tuple[str, str]:
+def _reason(
+    offer: Offer, mw: float, alone_mw: float, bound: Bound, verdict: str, measure: tuple[str, str]
+) -> tuple[str, str]:
+    """What is accepted now and what stands in the way: the limit, and who has taken it."""
     whole = f"{offer.grid_capacity_mw:.1f} MW"
     if verdict == "connect":
         return f"{whole}全部可接入，N-1校核通过", f"all {whole} connect, N-1 verified"
@@ -231,6 +234,9 @@ def _reason(offer: Offer, mw: float, bound: Bound, verdict: str, measure: tuple[
     en = f"{LIMIT_EN.get(bound.limit, bound.limit)} in {bound.case}: {bound.element}"
     if bound.outage:
         zh, en = zh + f"（{bound.outage}停运后）", en + f" after loss of {bound.outage}"
+    if alone_mw - mw >= LEAST_LIFT_MW:
+        zh += f"；单独接入时可达{alone_mw:.1f} MW，其余容量已由得分更高的项目占用"
+        en += f"; alone {alone_mw:.1f} MW would fit, better ranked candidates have taken the rest"
     zh, en = f"现状可接入{mw:.1f} MW，共{whole}；{zh}", f"{mw:.1f} of {whole} now; {en}"
     if measure[0]:
         zh, en = zh + f"；措施：{measure[0]}", en + f"; measure: {measure[1]}"

@@ -169,8 +169,15 @@ def _shown(location: Location) -> str:
     return ".".join(str(step + 1) if isinstance(step, int) else step for step in location)
 
 
+RETIRED = {("connection", "joint"): "All candidates are decided together now; leave the key out."}
+"""Keys of older study files, with what to do about them."""
+
+
 def _unknown_key(path: Path, location: Location) -> Finding:
     key = str(location[-1])
+    if location in RETIRED:
+        where, remedy = _shown(location[:-1]), RETIRED[location]
+        return Finding("error", "study.retired_key", path.name, where, key, key, f"'{key}' is no key any more.", remedy)
     valid = _valid_keys(location)
     remedy = nearest(key, valid) or f"Valid keys here: {', '.join(sorted(valid))}."
     return Finding(

@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from grid.connection import EXISTING_FEEDER, case_share
+from grid.connections.headroom import case_share
+from grid.connections.rules import EXISTING_FEEDER
 from grid.connections.search import Bools, Floats, Ints, JointModel, Relaxed, search
 from grid.connections.shared import SharedLimits
 from grid.contracts import Case
@@ -38,8 +39,6 @@ LEFT_OUT_MCNY = 1000.0
 MCNY = 1e6
 SHARED_ROUNDS = 12
 """Rounds of the relaxed problem and the AC states at its injections, at most."""
-STEADY = 1e-4
-"""A round that makes the relaxed problem dearer by a smaller share is the last one."""
 KM_PER_DEGREE = 111.195
 
 
@@ -116,10 +115,7 @@ def choose(
                 break
             for cut in found:
                 rows.add(-np.inf, cut.limit, p_at[:, cut.point], cut.gradient)
-            before = bound
             start, bound = relaxed.solve()
-            if bound - before < STEADY * bound:
-                break
     whole = np.concatenate([~block, np.ones(len(y_at), dtype=bool), np.zeros(len(columns.cost) - u_at[0], dtype=bool)])
     model = _joint_model(tried, collectors, candidates, ids, columns, rows, whole)
     x = search(model, start)

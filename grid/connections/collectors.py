@@ -22,8 +22,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from grid.connections.contracts import COLLECTORS, CONNECTION_OPTIONS
-from grid.connections.options import Rules, headrooms, lines_from, placed_buses
+from grid.connections.headroom import headrooms
+from grid.connections.options import lines_from, placed_buses
 from grid.connections.routes import Router
+from grid.connections.rules import Rules
 from grid.contracts import Case, Network
 from grid.standards_tables import transformer_types_between
 

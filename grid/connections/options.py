@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.connection import (
-    EXISTING_FEEDER,
-    Reach,
-    TieLine,
-    feasible_levels,
-    great_circle_km,
-    headroom_mw,
-    level_above,
-    read_reach,
-    tie_line,
-    unit_cost_cny,
-)
 from grid.connections.contracts import CONNECTION_OPTIONS
+from grid.connections.headroom import headrooms
 from grid.connections.routes import Router
+from grid.connections.rules import EXISTING_FEEDER, Rules, feasible_levels, great_circle_km
 from grid.contracts import Case, Network
 from grid.measures.places import standard_level
-from grid.standards_tables import standard_table
 
 LEAST_KM = 0.1
 
@@ -34,60 +23,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Rule tables of a study of connections; the standard ones by default."""
-
-    voltage: pd.DataFrame = field(default_factory=lambda: standard_table("connection_voltage"))
-    costs: pd.DataFrame = field(default_factory=lambda: standard_table("unit_costs"))
-    reach: dict[float, Reach] = field(default_factory=lambda: read_reach(standard_table("connection_reach")))
-    collector: dict[str, float] = field(default_factory=lambda: _figures("collector_rules"))
-
-    _lines: dict[tuple[float, float], TieLine] = field(default_factory=dict)
-    _units: dict[tuple[str, float, str | None], float] = field(default_factory=dict)
-
-    def line(self, vn_kv: float, capacity_mw: float) -> TieLine:
-        """Tie line of a level and capacity, worked out once."""
-        key = (vn_kv, capacity_mw)
-        if key not in self._lines:
-            self._lines[key] = tie_line(vn_kv, capacity_mw, self.costs, self.reach)
-        return self._lines[key]
-
-    def bay_cny(self, vn_kv: float) -> float:
-        return self._unit_cny("bay", vn_kv)
-
-    def step_up_cny(self, vn_kv: float, s_mva: float) -> float:
-        """Step-up station of a plant at a level; 0 below 35 kV, where the units' own transformers do it."""
-        fixed = self._unit_cny("step_up", vn_kv, "fixed")
-        return fixed + s_mva * self._unit_cny("step_up", vn_kv, "transformer")
-
-    def transformer_cny_per_mw(self, vn_kv: float) -> float:
-        return self._unit_cny("add_transformer", level_above(vn_kv))
-
-    def _unit_cny(self, kind: str, vn_kv: float, item: str | None = None) -> float:
-        key = (kind, vn_kv, item)
-        if key not in self._units:
-            self._units[key] = unit_cost_cny(self.costs, *key)
-        return self._units[key]
-
-
-def _figures(name: str) -> dict[str, float]:
-    table = standard_table(name)
-    return {str(rule): float(value) for rule, value in zip(table["rule"], table["value"], strict=True)}
-
-
 def placed_buses(network: Network) -> pd.DataFrame:
     """Buses with the names and the place of their station; ``level`` is the standard level."""
     columns = network.stations[["station_id", "name_zh", "name_en", "lon", "lat"]]
     buses = network.buses[["bus_id", "station_id", "vn_kv"]].merge(columns, on="station_id", how="left")
     return buses.assign(level=[standard_level(float(v)) for v in buses["vn_kv"]])
-
-
-def headrooms(hosting: pd.DataFrame, cases: Sequence[Case], technologies: Sequence[str], buses: pd.Series) -> Any:
-    """N-1 grid capacity that each bus takes alone, shape (technologies, buses); 0 where the bus was not studied."""
-    return {
-        t: headroom_mw(hosting, cases, t).reindex(buses).fillna(0.0).to_numpy(float) for t in sorted(set(technologies))
-    }
 
 
 @dataclass(frozen=True)
@@ -173,40 +113,42 @@ def _why(vn_kv: float, feasible: bool, left: int, bays: int) -> tuple[str, str]:
 def _pairs(candidates: pd.DataFrame, buses: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Candidate, bus and level wherever the rules allow the level and the straight line is within reach."""
     level = buses["level"].to_numpy(float)
+    modelled = np.unique(level).tolist()
     lons, lats = buses["lon"].to_numpy(float), buses["lat"].to_numpy(float)
-    parts: list[pd.DataFrame] = []
+    ways: list[dict[str, object]] = []
+    near: list[npt.NDArray[np.int64]] = []
     row: Any
     for row in candidates.itertuples():
-        mw = float(row.grid_capacity_mw)
-        levels = [v for v in feasible_levels(row.kind, mw, level.tolist(), rules.voltage) if v in rules.reach]
+        mw, roof = float(row.grid_capacity_mw), row.kind == "roof"
         straight = great_circle_km(row.lon, row.lat, lons, lats)
-        for vn in levels:
-            line, bay, roof = rules.line(vn, mw), rules.bay_cny(vn), row.kind == "roof"
-            near = np.flatnonzero((level == vn) & (straight <= rules.reach[vn].max_length_km))
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "candidate_id": row.candidate_id,
-                        "technology": row.technology,
-                        "roof": roof,
-                        "mw": mw,
-                        "lon": float(row.lon),
-                        "lat": float(row.lat),
-                        "bus": near,
-                        "vn_kv": vn,
-                        "reach_km": rules.reach[vn].max_length_km,
-                        "line_type": EXISTING_FEEDER if roof else line.line_type,
-                        "circuits": line.circuits,
-                        "bays": line.circuits,
-                        "cost_per_km": line.cost_cny_per_km,
-                        "bay_cny": bay * line.circuits,
-                        "step_up_cny": 0.0 if roof else rules.step_up_cny(vn, mw),
-                        "per_mw_cny": rules.transformer_cny_per_mw(vn),
-                    }
-                )
+        for vn in feasible_levels(row.kind, mw, modelled, rules.voltage):
+            if vn not in rules.reach:
+                continue
+            reach_km, line = rules.reach[vn].max_length_km, rules.line(vn, mw)
+            near.append(np.flatnonzero((level == vn) & (straight <= reach_km)))
+            ways.append(
+                {
+                    "candidate_id": row.candidate_id,
+                    "technology": row.technology,
+                    "roof": roof,
+                    "mw": mw,
+                    "lon": float(row.lon),
+                    "lat": float(row.lat),
+                    "vn_kv": vn,
+                    "reach_km": reach_km,
+                    "line_type": EXISTING_FEEDER if roof else line.line_type,
+                    "circuits": line.circuits,
+                    "bays": line.circuits,
+                    "cost_per_km": line.cost_cny_per_km,
+                    "bay_cny": rules.bay_cny(vn) * line.circuits,
+                    "step_up_cny": 0.0 if roof else rules.step_up_cny(vn, mw),
+                    "per_mw_cny": rules.transformer_cny_per_mw(vn),
+                }
             )
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    if not any(len(at) for at in near):
+        return pd.DataFrame()
+    of_way = np.repeat(np.arange(len(ways)), [len(at) for at in near])
+    return pd.DataFrame(ways).iloc[of_way].reset_index(drop=True).assign(bus=np.concatenate(near))
 
 
 def _with_routes(pairs: pd.DataFrame, buses: pd.DataFrame, rules: Rules, router: Router | None) -> pd.DataFrame:

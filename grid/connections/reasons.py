@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grid.connection import EXISTING_FEEDER
+from grid.connections.rules import EXISTING_FEEDER
 
 WAN = 1e4
 

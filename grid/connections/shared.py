@@ -15,7 +15,7 @@ import numpy as np
 from grid.contracts import Case, Network
 from grid.limits import LimitSettings
 from grid.plan.contracts import Cut, Floats, PlanProblem, PlanSettings, Point, Stage
-from grid.plan.rows import NetworkBook, Reached
+from grid.plan.rows import NetworkBook
 
 
 class SharedLimits:
@@ -30,7 +30,6 @@ class SharedLimits:
             limits or LimitSettings.standard(), lambda config, case: network, storage_buses=tuple(buses),
         )  # fmt: skip
         self._book = NetworkBook(self._problem)
-        self._reached: dict[int, Reached] = {}
         self._broken_last: list[int] = []
 
     @property
@@ -55,16 +54,7 @@ class SharedLimits:
     def _ask(self, cases: Iterable[int], injections_mw: Floats) -> list[Cut]:
         found: list[Cut] = []
         for case in cases:
-            reached = self._reach(case, injections_mw[:, case])
+            reached = self._book.reach(frozenset(), case, 1.0, injections_mw[:, case])
             if reached is not None:
-                self._reached[case] = reached
                 found += self._book.cuts(frozenset(), case, 1.0, reached)
         return found
-
-    def _reach(self, case: int, injections_mw: Floats) -> Reached | None:
-        """AC states at the injections: from those of the last question, else from those without any."""
-        if case in self._reached:
-            near = self._book.further(self._reached[case], injections_mw)
-            if near is not None:
-                return near
-        return self._book.reach(frozenset(), case, 1.0, injections_mw)

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from grid.connection import great_circle_km
 from grid.connections.bays import KnownBays, bay_limits
 from grid.connections.choice import choose
 from grid.connections.collectors import Grouping, collector_options
 from grid.connections.contracts import COLLECTORS, CONNECTION_OPTIONS, TIE_LINES, ConnectionStudy
-from grid.connections.options import Rules, own_options, placed_buses
+from grid.connections.options import own_options, placed_buses
 from grid.connections.reasons import Shared, no_place, reasons
 from grid.connections.routes import Router, opened, simplified
+from grid.connections.rules import Rules, great_circle_km
 from grid.connections.shared import SharedLimits
 from grid.connections.terrain import RouteTerrain
 from grid.contracts import CONNECTIONS, Case, Network

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from grid.connection import connect_candidates
 from grid.connections.bays import KnownBays
 from grid.connections.contracts import ConnectionStudy
 from grid.connections.study import study_connections
@@ -79,11 +78,9 @@ def region_buses(network: Network) -> list[str]:
     return [b for b, s in zip(network.buses["bus_id"], network.buses["station_id"], strict=True) if s in inside]
 
 
-def compute_connection_study(results: Results) -> ConnectionStudy | None:
-    """All ways in which each candidate could connect, and the joint choice at least cost; None unless asked for."""
+def compute_connection_study(results: Results) -> ConnectionStudy:
+    """All ways in which each candidate could connect, and the joint choice at least cost."""
     entry = results.study.file.connection
-    if not entry.joint:
-        return None
     hosting: Hosting = results.get("hosting")
     return study_connections(
         results.get("sites").candidates,
@@ -113,13 +110,9 @@ def connection_terrain(results: Results) -> RouteTerrain | None:
 
 
 def compute_connections(results: Results) -> pd.DataFrame:
-    """Where each candidate connects: the joint choice where the study has it, else one candidate after the other."""
-    joint: ConnectionStudy | None = results.get("connection_study")
-    if joint is not None:
-        return joint.connections
-    cases = records.cases(results.study.file)
-    hosting: Hosting = results.get("hosting")
-    return connect_candidates(results.get("sites").candidates, results.get("network"), hosting.hosting, cases)
+    """Where each candidate connects."""
+    study: ConnectionStudy = results.get("connection_study")
+    return study.connections
 
 
 def compute_upgrades(results: Results) -> UpgradeStudy:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.connection import case_share
 from grid.connections.contracts import ConnectionStudy
+from grid.connections.headroom import case_share
 from grid.contracts import Case, FuelShare, Network
 from grid.plan.contracts import Access, Lot, Point
 from grid.plan.hours import RepresentativeHours
@@ -101,10 +101,10 @@ def connection_rate() -> float:
 
 
 def _accesses(results: Results, table: pd.DataFrame, large_site_mw: float) -> PlanAccesses:
-    """What the large sites may choose from; nothing where connections were not studied together."""
-    study: ConnectionStudy | None = results.get("connection_study")
+    """What the large sites may choose from."""
+    study: ConnectionStudy = results.get("connection_study")
     large = table.loc[table["grid_capacity_mw"] >= large_site_mw, "candidate_id"]
-    return PlanAccesses() if study is None else plan_accesses(study, large, connection_rate())
+    return plan_accesses(study, large, connection_rate())
 
 
 def make_lots(

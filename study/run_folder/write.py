@@ -28,7 +28,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     from study.run_folder.about import write_about
     from study.sites.candidates import roof_table
     from study.sites.land import write_rasters
-    from study.story.tables import connection_study, story_tables
+    from study.story.tables import story_tables
 
     costs = project_costs(results)
     shown = assemble(study, results, costs)
@@ -39,8 +39,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     flexible = results.get("curtailment")
     substations = flexible_substations(graded_substations(judged.substations, grades), flexible)
     turbines = results.get("sites").turbines
-    joined = connection_study(results)
-    routes = None if joined is None else joined.tie_lines
+    routes = results.get("connection_study").tie_lines
     drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state, routes)
     stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn, base_tiles(study.file))
     results.cache.store(SHOWN, run_id, stored)

@@ -98,11 +98,8 @@ class BaysEntry(Closed):
 
 
 class ConnectionEntry(Closed):
-    """How candidates connect: one after the other, or jointly with routes, bays and collector stations."""
+    """How candidates connect, all decided together: routes, bays, collector stations, what buses share."""
 
-    joint: bool = False
-    """All candidates are decided together; false: the larger ones choose first, on straight lines x detour factor,
-    and what follows here counts for nothing."""
     routes: bool = True
     """Tie lines follow routes on a cost raster of the study's layers; false: straight lines x detour factor."""
     step_m: Annotated[float, Field(ge=50, le=2000)] | None = None

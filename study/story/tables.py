@@ -75,23 +75,13 @@ def story_tables(study: Study, results: Results) -> dict[str, pd.DataFrame]:
         "land/site_rules": results.get("site_rules"),
         "loadflow/operating_points": operating_points(study),
     }
-    connections = connection_study(results)
-    if connections is not None:
-        tables |= {
-            "loadflow/connection_options": connections.options.replace({"headroom_mw": {math.inf: math.nan}}),
-            "loadflow/collectors": connections.collectors,
-            "loadflow/bays": connections.bay_limits,
-            "loadflow/connection_choice": connections.summary(),
-        }
-    return tables
-
-
-def connection_study(results: Results) -> ConnectionStudy | None:
-    """The study of connections with its options and routes; None where the study does not ask for it."""
-    if not any(stage.name == "connection_study" for stage in results.stages):
-        return None
-    study: ConnectionStudy | None = results.get("connection_study")
-    return study
+    connections: ConnectionStudy = results.get("connection_study")
+    return tables | {
+        "loadflow/connection_options": connections.options.replace({"headroom_mw": {math.inf: math.nan}}),
+        "loadflow/collectors": connections.collectors,
+        "loadflow/bays": connections.bay_limits,
+        "loadflow/connection_choice": connections.summary(),
+    }
 
 
 def rules_in_force(study: Study, results: Results) -> pd.DataFrame:

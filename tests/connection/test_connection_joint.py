@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_connection_rules import CASES, ROOMY, _candidates, _hosting, _network
 
-from grid.connection import great_circle_km
 from grid.connections.bays import KnownBays, bay_limits
 from grid.connections.choice import LEFT_OUT_MCNY, MCNY, choose
 from grid.connections.contracts import COLLECTORS, TIE_LINES
-from grid.connections.options import Rules, own_options
+from grid.connections.options import own_options
+from grid.connections.rules import Rules, great_circle_km
 from grid.connections.study import study_connections
 from grid.connections.terrain import RouteTerrain
 from layers.frame import Frame
@@ -268,16 +268,14 @@ def test_nobody_to_connect():
     assert got.objective_cny == 0
 
 
-def test_the_study_takes_the_joint_choice_where_it_is_asked_for():
+def test_the_choice_is_the_table_of_connections_and_says_what_it_is_worth():
     """The stage's table of connections is the joint one; the summary holds cost, bound, gap and who is left out."""
     from types import SimpleNamespace
 
-    from study.network.connect import compute_connection_study, compute_connections
+    from study.network.connect import compute_connections
 
     joint = study(sites_near_a(30.0, 30.0, 30.0), bays(1, 1))
     told = joint.summary().iloc[0]
     assert (told.connected, told.left_out, told.collectors) == (2, 1, 0)
     assert told.gap_percent >= 0
     assert compute_connections(SimpleNamespace(get={"connection_study": joint}.get)) is joint.connections
-    file = SimpleNamespace(connection=SimpleNamespace(joint=False))
-    assert compute_connection_study(SimpleNamespace(study=SimpleNamespace(file=file))) is None

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from gridstudy_networks import bus, infeed, line, network, station, unit
 
-from grid.connection import feasible_levels, great_circle_km, headroom_mw, read_reach, tie_line
-from grid.connections.options import Rules
+from grid.connections.headroom import headroom_mw
+from grid.connections.rules import Rules, feasible_levels, great_circle_km, read_reach
 from grid.connections.study import study_connections
 from grid.contracts import CONNECTIONS, Case
 from grid.standards_tables import standard_table
@@ -123,13 +123,13 @@ def test_cost_and_length_by_hand():
 
 
 def test_large_plant_takes_a_line_that_carries_it():
-    costs, reach = standard_table("unit_costs"), read_reach(standard_table("connection_reach"))
-    small, large = tie_line(110.0, 30.0, costs, reach), tie_line(110.0, 149.0, costs, reach)
+    rules = Rules()
+    small, large = rules.line(110.0, 30.0), rules.line(110.0, 149.0)
     assert small.circuits == 1
     assert large.cost_cny_per_km > small.cost_cny_per_km
-    assert tie_line(10.0, 9.0, costs, reach).circuits == 2
+    assert rules.line(10.0, 9.0).circuits == 2
     with pytest.raises(KeyError, match="66 kV"):
-        tie_line(66.0, 10.0, costs, reach)
+        rules.line(66.0, 10.0)
 
 
 def test_headroom_divides_by_the_share_and_takes_the_worst_case():

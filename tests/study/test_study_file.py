@@ -43,6 +43,14 @@ def test_a_misspelt_key_is_refused_by_name_with_the_nearest(
     assert read.findings[0].remedy == f"Did you mean '{valid}'?"
 
 
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_key_of_older_study_files_is_told_with_what_to_do(tmp_path: Path, value: str) -> None:
+    path = samples.edited(samples.generated_study(tmp_path), ("[land]\n", f"[connection]\njoint = {value}\n\n[land]\n"))
+    found = [(f.severity, f.rule, f.layer, f.item, f.remedy) for f in read_study(path).findings]
+    remedy = "All candidates are decided together now; leave the key out."
+    assert found == [("error", "study.retired_key", "connection", "joint", remedy)]
+
+
 def test_a_key_that_is_near_nothing_lists_what_is_valid(tmp_path: Path) -> None:
     path = samples.edited(samples.generated_study(tmp_path), ("[land]\n", "[land]\nzzz = 1\n"))
     remedy = read_study(path).findings[0].remedy

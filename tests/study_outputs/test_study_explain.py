@@ -256,19 +256,6 @@ def test_every_sentence_has_both_languages_and_the_same_places() -> None:
         assert fields[0] == fields[1], key
 
 
-def test_a_run_with_a_study_of_connections_hands_on_its_options_one_without_does_not() -> None:
-    from types import SimpleNamespace
-    from typing import Any
-
-    from study.story.tables import connection_study
-
-    def results(*names: str) -> Any:
-        return SimpleNamespace(stages=[SimpleNamespace(name=name) for name in names], get=lambda name: f"the {name}")
-
-    assert connection_study(results("land", "connection_study")) == "the connection_study"
-    assert connection_study(results("land", "connections")) is None
-
-
 def test_a_refusal_names_what_limits_it(run: Path) -> None:
     """Not the choice of the point alone, which every verdict has."""
     story = explain_site(run, "BZ-POND-1")
