@@ -144,11 +144,12 @@ def _connections(
     buses: pd.DataFrame,
 ) -> pd.DataFrame:
     """Table CONNECTIONS in the order of the candidates."""
-    names = {bus.bus_id: bus for bus in buses.itertuples(index=False)}
+    row: Any
+    every: Any = buses.itertuples(index=False)
+    names = {bus.bus_id: bus for bus in every}
     chosen = set(taken["option_id"])
     by_candidate: dict[str, list[Any]] = {}
     best_of: dict[str, Any] = {}
-    row: Any
     for row in options.itertuples(index=False):
         by_candidate.setdefault(row.candidate_id, []).append(row)
         if row.option_id in chosen:

@@ -72,6 +72,9 @@ def plan_accesses(study: ConnectionStudy, candidates: Iterable[str], yearly: flo
     gathered = _Gathered.of(study, free)
     for row in _others(study.options, chosen, first, cny):
         mine = found[row.candidate_id]
+        # dearer at a bus where the site may connect already: never pays
+        if any(at.bus_id == row.bus_id and at.cost_cny <= row.cny for _, at, _ in mine):
+            continue
         if len(mine) < ACCESSES and gathered.takes(row):
             mine.append((row.option_id, _place(row, gathered), row.collector_id))
     many = {c: points for c, points in found.items() if len(points) > 1}
