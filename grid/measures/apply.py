@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from grid.contracts import Network
@@ -76,6 +77,24 @@ def next_unit_type(network: Network, element: str) -> pd.Series | None:
     largest = float(network.transformers.loc[parallel_units(network, element), "sn_mva"].max())
     larger = types[types["sn_mva"] > largest + 1e-6]
     return None if larger.empty else larger.iloc[0]
+
+
+def high_impedance_type(network: Network, element: str) -> pd.Series | None:
+    """Listed high-impedance type of the rating that all units in parallel with the named one share.
+
+    None where their ratings differ (each would need a type of its own), where no such type is listed, or where one of
+    them has as high a short-circuit voltage already.
+    """
+    try:
+        types = transformer_types_between(*unit_levels(network, element), "high_impedance")
+    except KeyError:
+        return None
+    units = network.transformers[parallel_units(network, element)]
+    ratings = units["sn_mva"].to_numpy(float)
+    found: pd.DataFrame = types[(types["sn_mva"] - ratings[0]).abs() < 1e-6]
+    if found.empty or np.ptp(ratings) > 1e-6 or units["vk_percent"].max() >= found["vk_percent"].iloc[0]:
+        return None
+    return found.iloc[0]
 
 
 def replace_transformer(network: Network, element: str, type_name: str) -> Network:
@@ -167,6 +186,7 @@ def shunt(network: Network, measure: Measure) -> Network:
 _BUILDERS: dict[str, Callable[[Network, Measure], Network]] = {
     "add_transformer": lambda network, m: add_transformer(network, m.element),
     "replace_transformer": lambda network, m: replace_transformer(network, m.element, m.type_name),
+    "high_impedance": lambda network, m: replace_transformer(network, m.element, m.type_name),
     "second_circuit": lambda network, m: second_circuit(network, m.element),
     "reconductor": lambda network, m: reconductor(network, m.element, m.type_name),
     "new_station": build_station,

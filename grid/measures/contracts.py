@@ -5,6 +5,7 @@ kind                              effect      what is changed
 ================================  ==========  =========================================================================
 ``add_transformer``               network     one more unit between the buses of ``element`` (a transformer)
 ``replace_transformer``           network     every unit between the buses of ``element`` becomes ``type_name``
+``high_impedance``                network     the same with units of the same rating and a higher short-circuit voltage
 ``second_circuit``                network     one more circuit on the route of ``element`` (a line)
 ``reconductor``                   network     r, x, c and rating of ``element`` (a line) become those of ``type_name``
 ``new_station``                   network     station ``element`` at lon, lat with ``count`` units of ``type_name``;
@@ -41,6 +42,7 @@ Effect = Literal["network", "limits", "injection"]
 EFFECTS: dict[str, Effect] = {
     "add_transformer": "network",
     "replace_transformer": "network",
+    "high_impedance": "network",
     "second_circuit": "network",
     "reconductor": "network",
     "new_station": "network",

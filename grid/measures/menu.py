@@ -13,7 +13,7 @@ stands for itself and for the branches that feed it: the unit above it and its l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,14 @@ import pandas as pd
 
 from grid.contracts import Network
 from grid.line_parameters import line_type_parameters
-from grid.measures.apply import next_unit_type
 from grid.measures.contracts import EFFECTS, MEASURES, PlannedStation
+from grid.measures.offers import Offer, add_unit, high_impedance, replace_units
 from grid.measures.places import (
     feeders,
     line_level,
     nearest_line,
-    parallel_units,
     standard_level,
     station_name,
-    unit_levels,
 )
 from grid.measures.rows import row_of
 from grid.standards_tables import line_types, standard_table, transformer_types
@@ -48,21 +46,6 @@ class UnitCost:
     unit: str
     confidence: str
     source: str
-
-
-@dataclass(frozen=True)
-class _Offer:
-    """A measure with its sizes, before money. ``quantity`` by the unit that the cost row may count in."""
-
-    element: str
-    station_id: str
-    vn_kv: float
-    zh: str
-    en: str
-    quantity: dict[str, float]
-    cost_item: str = ""
-    group: str = ""
-    sizes: dict[str, Any] = field(default_factory=dict)
 
 
 def measures_menu(
@@ -141,7 +124,7 @@ def annuity(rate: float, life_a: float) -> float:
     return 1 / life_a if rate == 0 else rate / (1 - (1 + rate) ** -life_a)
 
 
-def _add(records: dict[str, dict[str, Any]], row: dict[str, Any], offer: _Offer | None, costs: pd.DataFrame) -> None:
+def _add(records: dict[str, dict[str, Any]], row: dict[str, Any], offer: Offer | None, costs: pd.DataFrame) -> None:
     if offer is None or not row["vn_min_kv"] <= offer.vn_kv <= row["vn_max_kv"]:
         return
     money = _investment(row, offer, costs)
@@ -189,7 +172,7 @@ def _add(records: dict[str, dict[str, Any]], row: dict[str, Any], offer: _Offer 
     records.setdefault(measure_id, record)
 
 
-def _investment(row: dict[str, Any], offer: _Offer, costs: pd.DataFrame) -> tuple[float, str, str] | None:
+def _investment(row: dict[str, Any], offer: Offer, costs: pd.DataFrame) -> tuple[float, str, str] | None:
     """(CNY, confidence, source); None where something that it needs has no price."""
     parts: list[tuple[float, UnitCost]] = []
     if row["cost_kind"]:
@@ -212,33 +195,6 @@ def _investment(row: dict[str, Any], offer: _Offer, costs: pd.DataFrame) -> tupl
 # ---------------------------------------------------------------- sizes of each kind
 
 
-def _add_unit(network: Network, element: str, row: dict[str, Any]) -> _Offer:
-    hv, lv = unit_levels(network, element)
-    same = network.transformers[parallel_units(network, element)]
-    first, station = str(same["transformer_id"].iloc[0]), str(same["station_id"].iloc[0])
-    sn = float(row_of(network.transformers, "transformer_id", element)["sn_mva"])
-    zh = f"{station_name(network, station, 'zh')}增加1台{hv:g}/{lv:g} kV {sn:g} MVA主变"
-    en = f"one more {hv:g}/{lv:g} kV transformer of {sn:g} MVA at {station_name(network, station, 'en')}"
-    sizes = {"s_mva": sn, "type_name": str(same["transformer_type"].iloc[0])}
-    return _Offer(first, station, hv, zh, en, {"MVA": sn}, group=first, sizes=sizes)
-
-
-def _replace_units(network: Network, element: str, row: dict[str, Any]) -> _Offer | None:
-    larger = next_unit_type(network, element)
-    if larger is None:
-        return None
-    hv, lv = unit_levels(network, element)
-    same = network.transformers[parallel_units(network, element)]
-    first, station = str(same["transformer_id"].iloc[0]), str(same["station_id"].iloc[0])
-    sn, count = float(larger["sn_mva"]), len(same)
-    zh = f"{station_name(network, station, 'zh')}{count}台主变更换为{hv:g}/{lv:g} kV {sn:g} MVA"
-    where = station_name(network, station, "en")
-    en = f"{count} transformer(s) at {where} replaced by {hv:g}/{lv:g} kV {sn:g} MVA"
-    added = sn * count - float(same["sn_mva"].sum())
-    sizes = {"s_mva": added, "type_name": str(larger.name), "count": count}
-    return _Offer(first, station, hv, zh, en, {"MVA": sn * count}, group=first, sizes=sizes)
-
-
 def _line_station(network: Network, line: dict[str, Any]) -> str:
     return str(network.buses.set_index("bus_id").loc[line["from_bus"], "station_id"])
 
@@ -247,17 +203,17 @@ def _rating_mva(line: dict[str, Any], vn_kv: float) -> float:
     return float(np.sqrt(3) * vn_kv * float(line["max_i_ka"]))
 
 
-def _second_circuit(network: Network, element: str, row: dict[str, Any]) -> _Offer:
+def _second_circuit(network: Network, element: str, row: dict[str, Any]) -> Offer:
     line, vn = row_of(network.lines, "line_id", element), line_level(network, element)
     km = float(line["length_km"])
     zh = f"{line['name_zh']}增加一回{vn:g} kV线路，{km:.1f} km"
     en = f"a further {vn:g} kV circuit along {line['name_en']}, {km:.1f} km"
     sizes = {"s_mva": _rating_mva(line, vn), "length_km": km, "type_name": str(line["line_type"])}
     kind = str(line["line_type"])
-    return _Offer(element, _line_station(network, line), vn, zh, en, {"circuit km": km}, kind, sizes=sizes)
+    return Offer(element, _line_station(network, line), vn, zh, en, {"circuit km": km}, kind, sizes=sizes)
 
 
-def _reconductor(network: Network, element: str, row: dict[str, Any]) -> _Offer | None:
+def _reconductor(network: Network, element: str, row: dict[str, Any]) -> Offer | None:
     line, vn = row_of(network.lines, "line_id", element), line_level(network, element)
     larger = next_line_type(str(line["line_type"]), vn, float(line["max_i_ka"]))
     if larger is None:
@@ -267,7 +223,7 @@ def _reconductor(network: Network, element: str, row: dict[str, Any]) -> _Offer 
     en = f"{line['name_en']} restrung with {larger}, {km:.1f} km"
     added = float(np.sqrt(3) * vn * (ka - float(line["max_i_ka"])))
     sizes = {"s_mva": added, "length_km": km, "type_name": larger}
-    return _Offer(element, _line_station(network, line), vn, zh, en, {"circuit km": km}, sizes=sizes)
+    return Offer(element, _line_station(network, line), vn, zh, en, {"circuit km": km}, sizes=sizes)
 
 
 def next_line_type(line_type: str, vn_kv: float, max_i_ka: float) -> str | None:
@@ -279,13 +235,13 @@ def next_line_type(line_type: str, vn_kv: float, max_i_ka: float) -> str | None:
     return None if found.empty else str(found.index[0])
 
 
-def _dynamic_rating(network: Network, element: str, row: dict[str, Any]) -> _Offer:
+def _dynamic_rating(network: Network, element: str, row: dict[str, Any]) -> Offer:
     line, vn = row_of(network.lines, "line_id", element), line_level(network, element)
     least = float(standard_table("dynamic_rating")["factor"].min()) - 1
     zh = f"{line['name_zh']}动态增容（各季至少{least:.0%}）"
     en = f"dynamic rating of {line['name_en']} (at least {least:.0%} in every season)"
     sizes = {"s_mva": least * _rating_mva(line, vn), "length_km": float(line["length_km"])}
-    return _Offer(element, _line_station(network, line), vn, zh, en, {"line": 1.0}, sizes=sizes)
+    return Offer(element, _line_station(network, line), vn, zh, en, {"line": 1.0}, sizes=sizes)
 
 
 def _bus(network: Network, element: str) -> tuple[str, float, str, str]:
@@ -296,56 +252,56 @@ def _bus(network: Network, element: str) -> tuple[str, float, str, str]:
     return station, vn, f"{zh}{vn:g} kV", f"{en} {vn:g} kV"
 
 
-def _split_bus(network: Network, element: str, row: dict[str, Any]) -> _Offer | None:
+def _split_bus(network: Network, element: str, row: dict[str, Any]) -> Offer | None:
     ends = (network.lines["from_bus"], network.lines["to_bus"], network.transformers["hv_bus"],
             network.transformers["lv_bus"])  # fmt: skip
     if sum(int((end == element).sum()) for end in ends) < 4:
         return None
     station, vn, zh, en = _bus(network, element)
-    return _Offer(element, station, vn, f"{zh}母线分列运行", f"{en} bus split into two sections", {"bus": 1.0})
+    return Offer(element, station, vn, f"{zh}母线分列运行", f"{en} bus split into two sections", {"bus": 1.0})
 
 
-def _shunt(network: Network, element: str, row: dict[str, Any]) -> _Offer:
+def _shunt(network: Network, element: str, row: dict[str, Any]) -> Offer:
     station, vn, zh, en = _bus(network, element)
     size, reactor = float(row["size"]), row["kind"] == "reactor"
     sizes = {"q_mvar": size if reactor else -size}
     word_zh, word_en = ("并联电抗器", "shunt reactor") if reactor else ("并联电容器", "shunt capacitor")
-    return _Offer(
+    return Offer(
         element, station, vn, f"{zh}装{size:g} Mvar{word_zh}", f"{word_en} of {size:g} Mvar at {en}", {"Mvar": size},
         sizes=sizes,
     )  # fmt: skip
 
 
-def _storage(network: Network, element: str, row: dict[str, Any]) -> _Offer:
+def _storage(network: Network, element: str, row: dict[str, Any]) -> Offer:
     station, vn, zh, en = _bus(network, element)
     mw, hours = float(row["size"]), float(row["hours"])
     mwh = mw * hours
     zh, en = f"{zh}储能{mw:g} MW/{mwh:g} MWh", f"storage of {mw:g} MW, {mwh:g} MWh at {en}"
-    return _Offer(element, station, vn, zh, en, {"MWh": mwh, "MW": mw}, sizes={"power_mw": mw, "energy_mwh": mwh})
+    return Offer(element, station, vn, zh, en, {"MWh": mwh, "MW": mw}, sizes={"power_mw": mw, "energy_mwh": mwh})
 
 
-def _curtailment(network: Network, element: str, row: dict[str, Any]) -> _Offer:
+def _curtailment(network: Network, element: str, row: dict[str, Any]) -> Offer:
     station, vn, zh, en = _bus(network, element)
     share = float(row["size"])
-    return _Offer(
+    return Offer(
         element, station, vn, f"{zh}新能源可限电协议，年电量至多{share:.0%}",
         f"curtailment contract at {en}: up to {share:.0%} of a year's energy", {},
     )  # fmt: skip
 
 
-def _demand_response(network: Network, element: str, row: dict[str, Any]) -> _Offer | None:
+def _demand_response(network: Network, element: str, row: dict[str, Any]) -> Offer | None:
     peak_mw = float(network.loads.loc[network.loads["bus_id"] == element, "p_mw"].sum())
     mw = float(row["size"]) * peak_mw
     if mw <= 0:
         return None
     station, vn, zh, en = _bus(network, element)
-    return _Offer(
+    return Offer(
         element, station, vn, f"{zh}需求响应{mw:.1f} MW", f"demand response of {mw:.1f} MW at {en}", {"MW": mw},
         sizes={"power_mw": mw},
     )  # fmt: skip
 
 
-def _new_station(network: Network, station: PlannedStation, row: dict[str, Any]) -> _Offer | None:
+def _new_station(network: Network, station: PlannedStation, row: dict[str, Any]) -> Offer | None:
     """A planned station looped into the nearest line of its level, a 220 kV one also into one of 110 kV."""
     if station.vn_kv != row["vn_min_kv"] or _stands_already(network, station):
         return None
@@ -370,7 +326,7 @@ def _new_station(network: Network, station: PlannedStation, row: dict[str, Any])
     zh = f"新建{station.name_zh}{station.vn_kv:g} kV变电站，{count}×{float(unit['sn_mva']):g} MVA"
     en = f"new {station.vn_kv:g} kV station {station.name_en}, {count} x {float(unit['sn_mva']):g} MVA"
     quantity = {"MVA": total, "loop km": loop_km}
-    return _Offer(station.station_id, station.station_id, station.vn_kv, zh, en, quantity, sizes=sizes)
+    return Offer(station.station_id, station.station_id, station.vn_kv, zh, en, quantity, sizes=sizes)
 
 
 def _stands_already(network: Network, station: PlannedStation) -> bool:
@@ -381,9 +337,10 @@ def _stands_already(network: Network, station: PlannedStation) -> bool:
     return bool((near | (same["name_zh"] == station.name_zh)).any())
 
 
-_SIZERS: dict[str, Callable[[Network, str, dict[str, Any]], _Offer | None]] = {
-    "add_transformer": _add_unit,
-    "replace_transformer": _replace_units,
+_SIZERS: dict[str, Callable[[Network, str, dict[str, Any]], Offer | None]] = {
+    "add_transformer": add_unit,
+    "replace_transformer": replace_units,
+    "high_impedance": high_impedance,
     "second_circuit": _second_circuit,
     "reconductor": _reconductor,
     "dynamic_rating": _dynamic_rating,

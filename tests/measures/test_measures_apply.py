@@ -8,7 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from gridstudy_networks import bus, infeed, line, load, network, plain_pandapower, station, triangle, two_bus
+from gridstudy_networks import (
+    bus,
+    infeed,
+    line,
+    load,
+    network,
+    plain_pandapower,
+    station,
+    triangle,
+    two_bus,
+    unit,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +32,8 @@ from grid.measures.contracts import EFFECTS, KINDS, MEASURES, Measure, PlannedSt
 from grid.measures.effects import injection_effect, rating_effect
 from grid.measures.menu import measures_menu
 from grid.network_tables import read_network, write_network
+from grid.studies.short_circuit import ShortCircuitOptions, run_short_circuit
+from grid.studies.short_circuit_boundary import all_running, infeed_powers
 
 PEAK = Case("peak", "", "", 1.0, 0.0, 0.0)
 LIGHT = Case("light", "", "", 0.4, 1.0, 0.0)
@@ -114,6 +127,71 @@ def test_a_further_unit_and_larger_units_lower_the_impedance_as_by_hand():
     assert z["two"] == pytest.approx(base / 2, rel=5e-3)
     assert z["three"] == pytest.approx(base / 3, rel=5e-3)
     assert z["larger"] == pytest.approx(0.105 * 100 / 50 / 2, rel=5e-3)
+
+
+def fault_ka(net, bus_id):
+    table = run_short_circuit(all_running(net), ShortCircuitOptions(infeed_s_sc_mva=infeed_powers(net))).buses
+    (row,) = np.flatnonzero(net.buses.bus_id == bus_id)
+    return float(table.ikss_3ph_ka.iloc[row])
+
+
+def behind_two_units(sn, vh, vl, vk):
+    """infeed A o===[ two units ]===o low side, without load: 10000 MVA behind A."""
+    high, low = 220.0, 110.0
+    return network(
+        "units",
+        stations=[station("A", high)],
+        buses=[bus("A/220", high), bus("A/110", low)],
+        units=[unit(f"A#{k}", "A/220", "A/110", sn, vh, vl, vk_percent=vk) for k in (1, 2)],
+        infeeds=[infeed("A/220")],
+    )
+
+
+def test_high_impedance_units_lower_the_current_at_the_low_side_as_by_hand():
+    """Two 180 MVA units of 14 %, then of 20 %, behind S"k = 10000 MVA. Per unit of 100 MVA and nominal voltages:
+
+    Z_Q = 1.1 x 100 / 10000 = 0.011; a unit is vk x 100 / 180, corrected by K_T = 0.95 x 1.1 / (1 + 0.6 x_T), with the
+    rated voltages of the sample equal to the nominal ones, so that
+    I = 1.1 / |Z_Q + K_T z_T / 2| x 100 / (sqrt3 x 110 kV); R/X of the infeed 0.1, vkr 0.4 and 0.35 %.
+    """
+
+    def by_hand(vk, vkr):
+        x_q = 0.011 / math.sqrt(1.01)
+        x_t = math.sqrt(vk**2 - vkr**2) / 100
+        k_t = 0.95 * 1.1 / (1 + 0.6 * x_t)
+        z = complex(0.1 * x_q, x_q) + k_t * complex(vkr / 100, x_t) * 100 / 180 / 2
+        return 1.1 / abs(z) * 100 / (math.sqrt(3) * 110)
+
+    net = behind_two_units(180.0, 220.0, 110.0, 14.0)
+    measure = menu_of(net, "A#2", "high_impedance")
+    built = apply_measure(net, measure).validate()
+    assert (measure.type_name, measure.count, measure.s_mva) == ("220/110 180 MVA high-z", 2, 0.0)
+    assert list(built.transformers.sn_mva) == [180.0, 180.0]
+    assert list(built.transformers.vk_percent) == [20.0, 20.0]
+    assert list(net.transformers.vk_percent) == [14.0, 14.0]
+    assert fault_ka(net, "A/110") == pytest.approx(by_hand(14.0, 0.4), rel=1e-3)
+    assert fault_ka(built, "A/110") == pytest.approx(by_hand(20.0, 0.35), rel=1e-3)
+    assert fault_ka(built, "A/110") < 0.8 * fault_ka(net, "A/110")
+    assert fault_ka(built, "A/220") == pytest.approx(fault_ka(net, "A/220"))
+
+
+def test_high_impedance_units_scale_the_impedance_of_the_load_flow_and_drop_more_voltage():
+    """40 MVA of 10.5 % become 40 MVA of 16 %: the impedance between both sides grows by 16 / 10.5."""
+    net = triangle()
+    built = apply_measure(net, menu_of(net, "C#1", "high_impedance"))
+    z = [abs(seen_impedance_pu(n, "C/10") / 1.05**2 - seen_impedance_pu(n, "C/110")) for n in (net, built)]
+    assert z[0] == pytest.approx(0.105 * 100 / 40 / 2, rel=5e-3)
+    assert z[1] / z[0] == pytest.approx(16 / 10.5, rel=5e-3)
+    assert vm(built, "C/10") < vm(net, "C/10") - 0.005
+
+
+def test_high_impedance_is_offered_only_where_it_would_raise_the_impedance_of_equal_units():
+    net = triangle()
+    built = apply_measure(net, menu_of(net, "C#1", "high_impedance"))
+    assert measures_menu(built, ["C#1"], kinds=["high_impedance"]).empty
+    for sizes in ([40.0, 50.0], [45.0, 45.0]):
+        net.transformers["sn_mva"] = sizes
+        assert measures_menu(net, ["C#1"], kinds=["high_impedance"]).empty
 
 
 def test_split_bus_raises_the_short_circuit_impedance():

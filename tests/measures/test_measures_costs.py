@@ -20,12 +20,24 @@ def test_investments_by_hand():
     dearest = standard_table("unit_costs").query("kind == 'line' and vn_kv == 110").cost_cny.max()
     assert got["add_transformer:C#1"] == pytest.approx(40 * 245_000)
     assert got["replace_transformer:C#1"] == pytest.approx(100 * 165_700)
+    assert got["high_impedance:C#1"] == pytest.approx(80 * 182_000)
     assert got["second_circuit:AB"] == pytest.approx(20 * dearest + 2 * 3e6)
     assert got["storage_2h:C/10"] == pytest.approx(200 * 979_000 + 200_000)
     assert got["capacitor_10:C/10"] == pytest.approx(6 * 40_000 + 200_000)
     assert got["demand_response:C/10"] == pytest.approx(0.05 * 30 * 100_000)
     assert got["curtailment_5_percent:C/10"] == 0
     assert got["dynamic_rating:AB"] == 600_000
+
+
+def test_high_impedance_costs_a_tenth_more_than_a_unit_that_is_replaced():
+    costs = standard_table("unit_costs")
+    usual, dearer = (
+        costs[costs.kind == kind].set_index("vn_kv").cost_cny for kind in ("replace_transformer", "high_impedance")
+    )
+    assert list(dearer.index) == [110, 220, 500]
+    assert (dearer / usual).to_numpy() == pytest.approx(1.10, abs=0.002)
+    got = menu("C#1").loc["high_impedance:C#1"]
+    assert (got.cost_confidence, got.lead_time_years, got["count"]) == ("C", 1.5, 2)
 
 
 def test_new_station_pays_units_loop_and_bays():
@@ -56,7 +68,7 @@ def test_units_and_conductors_exclude_each_other():
     net = triangle()
     net.lines["line_type"], net.lines["max_i_ka"] = "110 kV 185/30", 0.36
     got = measures_menu(net, ["C#1", "C#2", "AB", "C/10"]).set_index("measure_id").exclusive_group
-    assert got["add_transformer:C#1"] == got["replace_transformer:C#1"] != ""
+    assert got["add_transformer:C#1"] == got["replace_transformer:C#1"] == got["high_impedance:C#1"] != ""
     assert got["reconductor:AB"] == got["dynamic_rating:AB"] != ""
     assert got["second_circuit:AB"] == ""
     assert got["curtailment_5_percent:C/10"] == got["curtailment_10_percent:C/10"]
