@@ -1,8 +1,13 @@
-"""The plan beside the plan: cheapest energy first, as much as the rows take, measures one by one when it is not enough.
+"""The plan beside the plan: one site after the other, cheapest first, measures one by one.
 
-It keeps every row of the network and every target that the optimised plan keeps, so that its cost can only be higher:
-LP bound <= mixed-integer plan <= greedy plan. Storage stands where a target or a share asks for it and rests; nothing
-is curtailed, nothing agreed on; all is built in the first stage in which a target asks for it.
+Where cost is to be least: as much as targets ask, the cheapest energy first. Where energy or power is to be most:
+targets first, then everything by energy or power per CNY until budgets and rows take no more. For CNY per MW: targets
+and the floor of MW first, then only what brings the mean down.
+
+It keeps every row of the network, every budget and every target that the optimised plan keeps, so that it can only be
+worse: LP bound <= mixed-integer plan <= greedy plan (LP bound >= plan >= greedy where the objective is a maximum).
+Storage stands where a target or a share asks for it and rests; nothing is curtailed, nothing agreed on; measures stand
+from the first stage that their lead time allows.
 """
 
 from __future__ import annotations
@@ -15,19 +20,22 @@ import numpy as np
 
 from grid.plan.agreements import agreement_cny
 from grid.plan.contracts import Bools, Decision, Floats, PlanProblem
+from grid.plan.greedy_walk import Walk
 from grid.plan.model import PENALTY_PER_MW, counts_for
 from grid.plan.solve import Search
 
 MOST_ROUNDS = 12
+MOST_IDLE = 3
+"""So many measures in a row that bring nothing end the search for more of them."""
 TIME_LIMIT_S = 30.0
-ROOM = 1 - 1e-9
 
 
 @dataclass(frozen=True)
 class GreedyPlan:
     """Cost without and with the penalty for what is missing [CNY a year], MW by stage, measures, proof by AC.
 
-    Where targets lack MW in the one and not in the other, only the penalised costs compare.
+    ``value`` is what :class:`grid.plan.contracts.PlanAnswer` calls so: MWh where the objective is energy, else MW, of
+    the mean stage. Where targets lack MW in the one and not in the other, only the penalised costs compare.
     """
 
     cost_cny: float
@@ -37,33 +45,80 @@ class GreedyPlan:
     missing_mw: float
     clean: bool
     seconds: float
+    value: float
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A greedy plan with some measures; ``score``: of two, the smaller one is better."""
+
+    decision: Decision
+    built: tuple[str, ...]
+    clean: bool
+    missing_mw: float
+    score: tuple[float, ...]
 
 
 def greedy_plan(search: Search, measures_in_order: Sequence[str]) -> GreedyPlan:
     """Greedy plan on the rows of a search; its own AC states add rows until it is clean."""
     begun = time.perf_counter()
     problem = search.problem
-    agreed = {m.id for m in problem.measures if m.agreement is not None}
-    measures_in_order = [m for m in measures_in_order if m not in agreed]
-    count = 0
-    while True:
-        built = measures_in_order[:count]
-        decision, clean = _proved(search, built)
+    best = _trial(search, ())
+    built: tuple[str, ...] = ()
+    idle = 0
+    for name in measures_in_order:
         late = time.perf_counter() - begun > TIME_LIMIT_S
-        if decision.missing_mw.sum() <= 1e-6 or count >= len(measures_in_order) or late:
+        reached = problem.settings.objective == "least_cost" and best.clean and best.missing_mw <= 1e-6
+        if reached or late or idle >= MOST_IDLE:
             break
-        count += 1
-    cost = cost_of(problem, decision)
-    missing = float(decision.missing_mw.sum())
+        wider = _with_measure(problem, built, name)
+        if wider is None:
+            continue
+        built = wider
+        trial = _trial(search, built)
+        idle = 0 if trial.score < best.score else idle + 1
+        best = min(best, trial, key=lambda one: one.score)
+    cost = cost_of(problem, best.decision)
     return GreedyPlan(
         cost,
-        cost + PENALTY_PER_MW * 1e6 * missing,
-        tuple(decision.mw.sum(axis=0).tolist()),
-        tuple(built),
-        missing,
-        clean,
+        cost + PENALTY_PER_MW * 1e6 * best.missing_mw,
+        tuple(best.decision.mw.sum(axis=0).tolist()),
+        best.built,
+        best.missing_mw,
+        best.clean,
         time.perf_counter() - begun,
+        quantity_of(problem, best.decision),
     )
+
+
+def _with_measure(problem: PlanProblem, built: tuple[str, ...], name: str) -> tuple[str, ...] | None:
+    """The measures with one more and what it requires; None where groups, lead times or budgets do not allow it."""
+    of = {m.id: m for m in problem.measures}
+    wanted = tuple(dict.fromkeys((*built, *of[name].requires, name)))
+    if not problem.settings.measures_allowed or wanted == built:
+        return None
+    chosen = [of[m] for m in wanted]
+    groups = [m.exclusive_group for m in chosen if m.exclusive_group]
+    never = any(m.agreement is not None or m.first_year > problem.stages[-1].year for m in chosen)
+    spent = sum(m.investment_cny for m in chosen)
+    yearly = sum(m.cost_cny_per_a for m in chosen)
+    settings = problem.settings
+    dear = spent > settings.grid_budget_cny or yearly > settings.budget_cny_per_a
+    return None if never or dear or len(set(groups)) < len(groups) else wanted
+
+
+def _trial(search: Search, built: tuple[str, ...]) -> _Trial:
+    p = search.problem
+    decision, clean = _proved(search, built)
+    missing = float(decision.missing_mw.sum())
+    if p.settings.objective == "least_cny_per_mw":
+        missing += max(0.0, p.settings.least_mw - float(decision.mw[:, -1].sum()))
+    cost, quantity = cost_of(p, decision), quantity_of(p, decision)
+    worth = {
+        "least_cost": (cost + PENALTY_PER_MW * 1e6 * missing,),
+        "least_cny_per_mw": (round(missing, 3), cost / max(quantity, 1e-9)),
+    }.get(p.settings.objective, (round(missing, 3), -quantity, cost))
+    return _Trial(decision, built, clean, missing, (float(not clean), *worth))
 
 
 def _proved(search: Search, built: Sequence[str]) -> tuple[Decision, bool]:
@@ -78,49 +133,17 @@ def _proved(search: Search, built: Sequence[str]) -> tuple[Decision, bool]:
 
 
 def _walk(search: Search, built: Sequence[str]) -> Decision:
-    """Offers by cost of energy; each as much as targets ask and rows leave."""
+    """Targets first, then what the objective wants beside them."""
     p = search.problem
-    stages = len(p.stages)
-    measures = np.zeros((len(p.measures), stages), dtype=bool)
-    measures[[p.measure_row[m] for m in built], :] = True
-    gradient, room, stage_of = _rows(search, measures)
-    order = np.argsort([_cost_per_mwh(p, o) for o in range(len(p.offers))], kind="stable")
-    mw = np.zeros((len(p.offers), stages))
-    floors = [t for t in p.targets if not t.ceiling and t.group != "storage"]
-    have = np.zeros(len(floors))
-    caps = {i: t.new_mw for i, t in enumerate(p.targets) if t.ceiling}
-    used: set[int] = set()
-    for s in range(stages):
-        now = stage_of >= s
-        for o in order.tolist():
-            k, access = p.offers[o]
-            lot = p.lots[k]
-            if (k in used and mw[o].max() == 0) or access.requires or access.collector_id:
-                continue
-            wanted = max(
-                (t.new_mw - h for t, h in zip(floors, have, strict=True) if t.stage <= s and counts_for(p, k, t)),
-                default=0.0,
-            )
-            want = min(wanted / lot.installed_per_mw, lot.capacity_mw - mw[o, s])
-            for i in caps:
-                if counts_for(p, k, p.targets[i]) and p.targets[i].stage >= s:
-                    want = min(want, caps[i] / lot.installed_per_mw)
-            slope = gradient[now][:, o]
-            rising = slope > 1e-12
-            left = room[now]
-            if rising.any():
-                want = min(want, float((left[rising] / slope[rising]).min()))
-            if want <= 1e-6 or mw[o, s] + want < lot.least_mw:
-                continue
-            want *= ROOM
-            mw[o, s:] += want
-            room[now] = left - slope * want
-            used.add(k)
-            for i, t in enumerate(floors):
-                have[i] += want * lot.installed_per_mw * (t.stage >= s and counts_for(p, k, t))
-            for i in caps:
-                caps[i] -= want * lot.installed_per_mw * counts_for(p, k, p.targets[i])
-    return _decision(p, mw, measures)
+    measures = np.zeros((len(p.measures), len(p.stages)), dtype=bool)
+    for name in built:
+        row = p.measure_row[name]
+        measures[row] = [stage.year >= p.measures[row].first_year for stage in p.stages]
+    walk = Walk(p, measures, *_rows(search, measures))
+    walk.towards_targets()
+    if p.settings.objective != "least_cost":
+        walk.fill()
+    return _decision(p, walk, measures)
 
 
 def _rows(search: Search, measures: Bools) -> tuple[Floats, Floats, np.ndarray]:
@@ -138,16 +161,9 @@ def _rows(search: Search, measures: Bools) -> tuple[Floats, Floats, np.ndarray]:
     return np.array(slopes).reshape(-1, width), np.array(limits), np.array(stages, dtype=int)
 
 
-def _cost_per_mwh(problem: PlanProblem, offer: int) -> float:
-    k, access = problem.offers[offer]
-    lot = problem.lots[k]
-    fixed = access.fixed_cny_per_a / lot.capacity_mw
-    return (lot.cost_cny_per_mw_a + access.cny_per_mw_a + fixed) / max(lot.energy_mwh_per_mw, 1e-9)
-
-
-def _decision(p: PlanProblem, mw: Floats, measures: Bools) -> Decision:
-    s = len(p.stages)
-    power, content = _storage(p, mw)
+def _decision(p: PlanProblem, walk: Walk, measures: Bools) -> Decision:
+    s, mw = len(p.stages), walk.mw
+    power, content = walk.money.storage(mw.sum(axis=0))
     missing = []
     for t in p.targets:
         have = sum(
@@ -165,26 +181,6 @@ def _decision(p: PlanProblem, mw: Floats, measures: Bools) -> Decision:
         np.array(missing),
         np.zeros((len(p.collectors), s), dtype=bool),
     )
-
-
-def _storage(p: PlanProblem, mw: Floats) -> tuple[Floats, Floats]:
-    """Storage that targets and the share ask for, bus by bus up to what a bus takes; at rest it loads nothing."""
-    shape = (len(p.storage_buses) if p.storage else 0, len(p.stages))
-    power, content = np.zeros(shape), np.zeros(shape)
-    if p.storage is None:
-        return power, content
-    share = p.settings.storage_share
-    for s in range(len(p.stages)):
-        asked = max(
-            (t.new_mw for t in p.targets if t.group == "storage" and t.stage <= s and not t.ceiling), default=0.0
-        )
-        left = max(asked, share * mw[:, s].sum())
-        hours = max(p.storage.least_hours, p.settings.storage_hours if share > 0 else 0.0)
-        for k in range(shape[0]):
-            power[k, s] = min(left, p.storage.most_mw_per_bus)
-            content[k, s] = power[k, s] * hours
-            left -= power[k, s]
-    return power, content
 
 
 def cost_of(problem: PlanProblem, decision: Decision) -> float:
@@ -207,4 +203,17 @@ def cost_of(problem: PlanProblem, decision: Decision) -> float:
         yearly += problem.settings.curtailed_cny_per_mwh * float(lost)
         yearly += float(agreement_cny(problem, decision.called_mw, s).sum())
         total += stage.weight * yearly
+    return total
+
+
+def quantity_of(problem: PlanProblem, decision: Decision) -> float:
+    """Weighted mean of the stages' energy [MWh a year] where the objective is energy, else of their grid capacity [MW];
+    what agreements hold back is left in."""
+    energy = problem.settings.objective == "most_energy"
+    gain = np.array([problem.lots[k].energy_mwh_per_mw if energy else 1.0 for k in problem.offer_lot.tolist()])
+    hours = np.array([point.weight_h for point in problem.points])
+    total = 0.0
+    for s, stage in enumerate(problem.stages):
+        lost = float((decision.curtailed_mw[:, :, s] * hours).sum()) if energy else 0.0
+        total += stage.weight * (float(gain @ decision.mw[:, s]) - lost)
     return total

@@ -74,6 +74,7 @@ class Master:
         self.first_cut_row = len(rows.lower)
         self.cuts: list[tuple[Cut, int]] = []
         self.price_per_mw = 0.0
+        self.cost_weight = SMALL_COST
         self._highs = highs_of(self._table, rows, self._objective(penalty=True))
 
     # ---------------------------------------------------------------- columns
@@ -320,7 +321,7 @@ class Master:
         if kind == "least_cny_per_mw":
             return cost - self.price_per_mw / MILLION * np.array(self._table.quantity)
         scale = 1e-3 if kind == "most_energy" else 1.0
-        money = cost * SMALL_COST
+        money = cost * self.cost_weight
         money[self.missing] = cost[self.missing] * (100.0 if kind == "most_energy" else 1.0)
         return money - scale * np.array(self._table.quantity)
 
@@ -406,6 +407,14 @@ class Master:
             v[self.q] > 0.5,
             self.agreements.of_measures(v),
         )
+
+    def most(self, missing_at_most: Floats) -> float:
+        """LP bound of the quantity itself, without the small weight of cost: energy [MWh] or power [MW]."""
+        self.cost_weight = 0.0
+        try:
+            return self.solve(whole=False, missing_at_most=missing_at_most).quantity
+        finally:
+            self.cost_weight = SMALL_COST
 
     def built_of(self, columns: Floats) -> np.ndarray:
         """The lots and collectors that stand, as :meth:`solve` takes them."""

@@ -33,7 +33,7 @@ from grid.plan.contracts import (
     Violation,
     Wanted,
 )
-from grid.plan.model import Master, Solved, Unsolved
+from grid.plan.model import SMALL_COST, Master, Solved, Unsolved
 from grid.plan.rows import NetworkBook, Reached, broken
 
 Progress = Callable[[str, float], None]
@@ -382,7 +382,7 @@ def finish(search: Search, best: Best) -> PlanAnswer:
     if in_money and penalty > 0:
         bound = min(bound, objective)
     gap = 100 * _gap(solved.objective, best.bound)
-    scale = {"most_energy": 1e3, "most_mw": 1.0}.get(problem.settings.objective, np.nan)
+    most, most_lp = _most(search, best)
     notes = (f"{best.clean.diverged} states ended before the plan's injections",) if best.clean.diverged else ()
     return PlanAnswer(
         problem,
@@ -390,8 +390,8 @@ def finish(search: Search, best: Best) -> PlanAnswer:
         objective,
         bound,
         solved.quantity,
-        -best.bound * scale,
-        lowest.objective * (1e6 if in_money else -scale),
+        most,
+        lowest.objective * 1e6 if in_money else most_lp,
         gap,
         time.perf_counter() - search.started,
         tuple(best.clean.violations),
@@ -401,6 +401,25 @@ def finish(search: Search, best: Best) -> PlanAnswer:
         best.clean.diverged,
         notes,
     )
+
+
+def _most(search: Search, best: Best) -> tuple[float, float]:
+    """Bounds of a maximised quantity, of the search and of the LP, for plans that lack no more than this one; NaN where
+    cost is the objective.
+
+    What is minimised holds a small weight of cost beside the quantity, so that its bound is below the
+    quantity's by that of the dearest plan; without a budget the LP bound stands for both.
+    """
+    problem, solved = search.problem, best.clean.solved
+    scale = {"most_energy": 1e3, "most_mw": 1.0}.get(problem.settings.objective, np.nan)
+    if np.isnan(scale):
+        return scale, scale
+    missing = solved.decision.missing_mw
+    most_lp = search.master.most(missing + MISSING_ROOM)
+    if missing.sum() > MISSING_ROOM:
+        return most_lp, most_lp
+    most = scale * (SMALL_COST * problem.settings.budget_cny_per_a / 1e6 - best.bound)
+    return min(most, most_lp), most_lp
 
 
 def with_points(search: Search, best: Best, points: tuple[Point, ...], availability: Floats) -> tuple[Search, Best]:

@@ -132,10 +132,12 @@ def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: lis
         "best_bound_cny": _number(answer.best_bound_cny),
         "lp_bound_cny": _number(answer.lp_bound) if speaks_of_money else None,
         "value": answer.value,
+        "value_bound": _number(answer.bound),
         "gap_percent": answer.gap_percent,
         "seconds": round(answer.seconds, 1),
         "greedy": {
             "objective_cny": plan.greedy.cost_cny,
+            "value": plan.greedy.value,
             "shortfall_mw": plan.greedy.missing_mw,
             "grid_capacity_mw": list(plan.greedy.mw),
             "measures": list(plan.greedy.measures),
