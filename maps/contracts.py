@@ -148,7 +148,8 @@ class SiteMapInput:
 
     What follows may be absent, and its layer or chart is then left out: ``site_facts``: siting's SITE_ATTRIBUTES;
     ``profiles``; ``land_pictures``; ``backdrops``; ``branch_n_1``: grid's BRANCH_N_1; ``measures``: measures of a plan
-    (measure_id, stage, kind, name_zh, name_en, element, station_id, cost_cny); ``ties``: planned tie lines
+    (measure_id, stage, kind, name_zh, name_en, element, station_id, cost_cny; may have annual_cost_cny, called_mwh,
+    unlocked_mw and, of new stations, lon, lat and joins, the lines that are looped in); ``ties``: planned tie lines
     (candidate_id, station_id, vn_kv, length_km, geometry in WGS-84); ``stages``: stage of each site in a plan
     (candidate_id, stage). ``list_file`` is where the project list lies, relative to the page.
     """

@@ -273,6 +273,9 @@ def _measures(data: SiteMapInput) -> list[Json]:
             "kind": measure.kind,
             "name": [measure.name_zh, measure.name_en],
             "cost": number(measure.cost_cny, -4),
+            "yearly": number(measure.annual_cost_cny, -4),
+            "called": number(measure.called_mwh, 0),
+            "unlocked": number(measure.unlocked_mw, 0),
             "at": [round(measure.lat, DECIMALS), round(measure.lon, DECIMALS)],
             "path": None if measure.path is None else line_positions(measure.path),
         }

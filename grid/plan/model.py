@@ -32,6 +32,8 @@ MOST_NODES = 2000
 """Nodes of one mixed-integer solve: an end that does not depend on the machine."""
 SMALL_COST = 1e-3
 """Weight of cost where the objective is energy or power, so that of equal plans the cheaper one is taken."""
+FEASIBLE = 2
+"""HiGHS's status of a solution that keeps every row and bound."""
 
 
 @dataclass(frozen=True)
@@ -369,12 +371,13 @@ class Master:
                 guess.col_value = start.tolist()
                 highs.setSolution(guess)
         highs.run()
+        if _optimal_in_scale_alone(highs):
+            _run_unscaled(highs)
         return self._answer(highs, whole)
 
     def _answer(self, highs: highspy.Highs, whole: bool) -> Solved:
         status, info = highs.getModelStatus(), highs.getInfo()
-        feasible = info.primal_solution_status == 2
-        if not feasible:
+        if info.primal_solution_status != FEASIBLE:
             raise Unsolved(f"HiGHS: {highs.modelStatusToString(status)}")
         solution = highs.getSolution()
         columns = np.array(solution.col_value)
@@ -419,6 +422,21 @@ class Master:
     def built_of(self, columns: Floats) -> np.ndarray:
         """The lots and collectors that stand, as :meth:`solve` takes them."""
         return np.asarray(np.round(columns[np.concatenate([self.b, self.q])]), dtype=np.float64)
+
+
+def _optimal_in_scale_alone(highs: highspy.Highs) -> bool:
+    """Whether HiGHS calls optimal what breaks a row in the programme's own units: its check was made after scaling."""
+    optimal = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    return optimal and highs.getInfo().primal_solution_status != FEASIBLE
+
+
+def _run_unscaled(highs: highspy.Highs) -> None:
+    """Solve from nothing without scaling: the basis of the run before and its scale are dropped."""
+    _, usual = highs.getOptionValue("simplex_scale_strategy")
+    highs.clearSolver()
+    highs.setOptionValue("simplex_scale_strategy", 0)
+    highs.run()
+    highs.setOptionValue("simplex_scale_strategy", usual)
 
 
 def counts_for(problem: PlanProblem, lot: int, target: PlanTarget) -> bool:

@@ -31,6 +31,7 @@ from grid.plan.staircase import Step
 from study import records
 from study.checks.plan import refuse_nothing_left, refuse_unknown_stations
 from study.network.year import mean_case
+from study.outputs.element_names import names_of
 from study.pipeline import Progress, Results, no_progress
 from study.plan.basis import (
     DISCOUNT_RATE,
@@ -74,6 +75,13 @@ class StudyPlan:
     menu: pd.DataFrame
     extreme_hours: tuple[str, ...]
     errors: tuple[HourError, ...]
+
+
+def plan_names(plan: StudyPlan) -> dict[str, tuple[str, str]]:
+    """Chinese and English names by id of the elements of the network as it stands at the end of the plan."""
+    problem = plan.answer.problem
+    config = plan.answer.decision.config(problem, len(problem.stages) - 1)
+    return names_of(problem.build(config, problem.points[0].case))
 
 
 # --- the problem ------------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from grid.plan.explain import Binding, measure_use, where_it_binds
 from layers.tables import Table, column
 from study.outputs.cgcs2000 import COLUMNS as CGCS2000_COLUMNS
 from study.outputs.cgcs2000 import cgcs2000_columns
+from study.outputs.element_names import Names, named
 from study.pipeline import Results
 from study.plan.access import PlanAccesses
 from study.plan.basis import PlanBasis, connected_candidates, connection_rate
-from study.plan.search import StudyPlan
+from study.plan.search import StudyPlan, plan_names
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     table["storage_mwh"] = _storage_share(problem, plan.answer.decision, table)
     table["own_upgrade_cny"] = np.where(mw > BUILT_MW, table["connection_cost_cny"].fillna(0.0), 0.0)
     _add_measures(table, plan)
-    _add_reasons(table, problem, binding, part)
+    _add_reasons(table, problem, binding, part, plan_names(plan))
     _add_places(table, results)
     yearly = part * table["yearly_cny"] + np.where(mw > BUILT_MW, table["connection_cny_per_a"], 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -175,7 +176,8 @@ def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> None:
     table["shared_cny_per_a"] = yearly
 
 
-def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Binding], part: Floats) -> None:
+def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Binding], part: Floats, names: Names) -> None:
+    """Verdict and reason of each site; what limits it goes by its name."""
     held: dict[int, Binding] = {}
     for one in binding:
         for lot in one.lots:
@@ -186,6 +188,7 @@ def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Bindin
         where_zh = where_en = ""
         if limit is not None:
             where_zh, where_en = where_it_binds(problem, limit.cut)
+            where_zh, where_en = named(where_zh, names, "zh"), named(where_en, names, "en")
         if share > 1 - 1e-4:
             verdict, a, b = "build", f"{year}年全部建设，N-1校核通过", f"all of it by {year}, N-1 verified"
         elif year:

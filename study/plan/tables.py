@@ -69,8 +69,9 @@ def plan_on_map(results: Results) -> tuple[pd.DataFrame | None, pd.DataFrame | N
         return None, None
     built = measures_table(plan)
     names = {"description_zh": "name_zh", "description_en": "name_en", "investment_cny": "cost_cny"}
-    station = dict(zip(plan.menu["measure_id"], plan.menu["station_id"], strict=True))
-    measures = built.rename(columns=names).assign(station_id=built["measure_id"].map(station).fillna(""))
+    places = plan.menu[["measure_id", "station_id", "lon", "lat", "joins"]]
+    measures = built.rename(columns=names).merge(places, on="measure_id", how="left", validate="1:1")
+    measures[["station_id", "joins"]] = measures[["station_id", "joins"]].fillna("")
     measures["stage"] = measures["stage"].astype(str)
     basis: PlanBasis = results.get("plan_basis")
     table = built_by_candidate(plan, basis)

@@ -8,9 +8,10 @@ from grid.plan.contracts import Decision, PlanProblem
 from grid.plan.explain import Binding, why_missed
 from grid.plan.model import counts_for
 from layers.tables import Table, column
+from study.outputs.element_names import named
 from study.outputs.labels import value_labels
 from study.pipeline import Results
-from study.plan.search import AT_MOST, SHARE, StudyPlan, quota_id, target_id
+from study.plan.search import AT_MOST, SHARE, StudyPlan, plan_names, quota_id, target_id
 from study.schema.file import StudyFile
 
 MISSED_MW = 0.01
@@ -40,6 +41,7 @@ def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> 
     problem, decision = plan.answer.problem, plan.answer.decision
     labels = target_labels(results.study.file)
     states = results.get("land_tables").states
+    names = plan_names(plan)
     carries = results.get("sites").candidates.groupby("technology")["host_type"].unique()
     rows = []
     for t, target in enumerate(problem.targets):
@@ -50,6 +52,7 @@ def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> 
             hosts = {host for name in counting for host in carries.get(name, ())}
             land_zh, land_en = land_that_lacks(states[states["host_type"].isin(hosts)])
             zh, en = zh + land_zh, en + land_en
+        zh, en = named(zh, names, "zh"), named(en, names, "en")
         rows.append(
             (
                 target.id,

@@ -16,6 +16,7 @@ from study import records
 from study.checks.all import used_sources
 from study.network.curtailment import flexible_substations
 from study.network.grades import graded_substations
+from study.outputs.element_names import names_of
 from study.outputs.exports import Evidence
 from study.outputs.map_layers import site_profiles
 from study.outputs.network_layers import NetworkLayers
@@ -62,6 +63,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         districts,
         host_types,
         costs.lcoe,
+        names_of(network, records.cases(study.file)),
     )
     graded = graded_substations(judged.substations, results.get("grades"))
     graded = flexible_substations(graded, results.get("curtailment"))

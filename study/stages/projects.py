@@ -8,6 +8,7 @@ import pandas as pd
 
 from maps.contracts import PROJECTS
 from siting.contracts import HostType
+from study.outputs.element_names import Names, named
 
 _WGS84 = "EPSG:4326"
 
@@ -29,15 +30,19 @@ def project_list(
     districts: pd.DataFrame,
     host_types: tuple[HostType, ...],
     lcoe: pd.Series,
+    names: Names,
 ) -> gpd.GeoDataFrame:
     """One row a candidate, columns of :data:`maps.contracts.PROJECTS` plus ``geometry`` in WGS-84.
 
     All tables follow their contracts; every candidate must stand in each of them. ``lcoe`` is the cost of energy with
-    the connection where it is known [CNY/kWh], by candidate id.
+    the connection where it is known [CNY/kWh], by candidate id; ``names`` are what cases and network elements are
+    called, which verdicts know by their ids.
     """
     table = project_order(candidates, scores)
+    connections = connections.rename(columns={"reason_zh": "connection_zh", "reason_en": "connection_en"})
     for other in (yields, connections, verdicts):
         table = table.merge(other, on="candidate_id", how="left", validate="1:1", suffixes=("", "_other"))
+    table["reason_zh"], table["reason_en"] = _reasons(table, names)
     table["order"] = np.arange(1, len(table) + 1)
     hosts = {host.host_type: host for host in host_types}
     table["host_type_zh"] = [hosts[h].label_zh for h in table["host_type"]]
@@ -55,6 +60,17 @@ def project_list(
     )
     PROJECTS.validate(pd.DataFrame(result.drop(columns="geometry")))
     return result
+
+
+def _reasons(table: pd.DataFrame, names: Names) -> tuple[list[str], list[str]]:
+    """Why the verdict is as it is, in names instead of ids; then why the site connects where it does."""
+    zh = [named(text, names, "zh") for text in table["reason_zh"]]
+    en = [named(text, names, "en") for text in table["reason_en"]]
+    connects = (table["verdict"] != "no_connection").tolist()  # without a connection that is the verdict's reason
+    for k in np.flatnonzero(connects).tolist():
+        zh[k] += f"；接入点：{table['connection_zh'].iloc[k]}"
+        en[k] += f"; point of connection: {table['connection_en'].iloc[k]}"
+    return zh, en
 
 
 def _labelled(table: pd.DataFrame, names: pd.DataFrame, key: str, columns: dict[str, str]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from siting.cost.contracts import COST_WATERFALL
 from siting.sites.rules import SITE_RULES
 from siting.yields.contracts import LOSSES, YIELD_DETAILS
 from siting.yields.hourly_store import SITE_VARIANTS, read_profiles
+from study.outputs.element_names import element_names
 from study.run_folder.missing import run_missing
 from study.run_folder.reader import RunTables
 from study.story.tables import HOSTS, OPERATING_POINTS, RULES_IN_FORCE
@@ -269,20 +270,9 @@ def _plan_measures(run: RunTables, plan: Row) -> tuple[Row, ...]:
 
 
 def _element_names(run: RunTables) -> dict[str, tuple[str, str]]:
-    """Names of lines and transformers by their ids."""
-    lines, units = run.read("loadflow/network/lines"), run.read("loadflow/network/transformers")
-    stations = run.read("loadflow/network/stations")
-    names: dict[str, tuple[str, str]] = {}
-    if len(lines):
-        names |= dict(zip(lines["line_id"], zip(lines["name_zh"], lines["name_en"], strict=True), strict=True))
-    if len(units) and len(stations):
-        at = dict(zip(stations["station_id"], zip(stations["name_zh"], stations["name_en"], strict=True), strict=True))
-        for row in _rows(units):
-            zh, en = at.get(str(row["station_id"]), (str(row["station_id"]),) * 2)
-            number = str(row["transformer_id"]).rpartition("#")[2]
-            kv = f"{_number(row['vn_hv_kv']):g}"
-            names[str(row["transformer_id"])] = (f"{zh} {kv} kV {number}号主变", f"{en} {kv} kV transformer {number}")
-    return names
+    """Names of lines, transformers and buses by their ids."""
+    tables = (run.read(f"loadflow/network/{name}") for name in ("lines", "transformers", "stations", "buses"))
+    return element_names(*tables)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------

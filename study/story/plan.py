@@ -45,9 +45,12 @@ def _what(t: Teller, row: Row) -> Iterator[str]:
 def _needs(t: Teller, row: Row) -> Iterator[str]:
     """Measures, storage, energy and what it costs with all of these."""
     for measure in t.story.plan_measures:
+        agreed = as_float(measure["investment_cny"]) == 0
         yield t.say(
-            "plan_measure", text=t.of(measure, "description"), stage=f"{as_float(measure['stage']):.0f}",
-            cost=t.money(measure["investment_cny"]), confidence=measure["cost_confidence"],
+            "plan_agreement" if agreed else "plan_measure", text=t.of(measure, "description"),
+            stage=f"{as_float(measure['stage']):.0f}", called=figure(measure.get("called_mwh"), 0),
+            cost=t.money(measure["annual_cost_cny" if agreed else "investment_cny"]),
+            confidence=measure["cost_confidence"],
         )  # fmt: skip
     if t.story.plan_measures:
         yield t.say("plan_measures_share", cost=t.money(row["shared_upgrade_cny"]))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from study.outputs.element_names import named
 from study.outputs.labels import Language, value_labels
 from study.story.explain import Row, SiteStory
 
@@ -52,13 +52,9 @@ class Teller:
 
     def named(self, sentence: str) -> str:
         """``sentence`` with the ids of cases and network elements in it replaced by what they are called."""
-        called = {str(row["case"]): self.of(row, "label") for row in self.story.cases}
-        called |= {key: names[self.language == "en"] for key, names in self.story.names.items()}
-        found = sorted((key for key in called if key in sentence), key=len, reverse=True)
-        if not found:
-            return sentence
-        ids = "|".join(re.escape(key) for key in found)
-        return re.sub(rf"(?<![\w/:#-])(?:{ids})(?![\w/#-]|:\w)", lambda hit: called[hit[0]], sentence, flags=re.ASCII)
+        called = {str(row["case"]): (str(row["label_zh"]), str(row["label_en"])) for row in self.story.cases}
+        called |= self.story.names
+        return named(sentence, called, self.language)
 
     def case(self, value: object) -> str:
         for row in self.story.cases:

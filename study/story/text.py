@@ -230,15 +230,7 @@ def _flows(t: Teller) -> Iterator[str]:
 
 def _verdict(t: Teller) -> Iterator[str]:
     p = t.story.project
-    told = {"verdict": t.code("verdict", p["verdict"]), "reason": t.of(p, "reason")}
-    if p["verdict"] not in ("refused", "partial") or not p["binding_element"]:
-        yield t.say("verdict_line", **told)
-        return
-    element, outage = (p[f"binding_{name}"] for name in ("element", "outage"))
-    yield t.say(
-        "verdict_limited", **told, case=t.case(p["binding_case"]), element=t.element(element, with_id=False),
-        outage=t.outage(outage, with_id=False),
-    )  # fmt: skip
+    yield t.say("verdict_line", verdict=t.code("verdict", p["verdict"]), reason=t.named(t.of(p, "reason")))
 
 
 def _upgrade(t: Teller) -> Iterator[str]:

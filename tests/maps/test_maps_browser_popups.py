@@ -128,3 +128,23 @@ def test_a_story_has_its_waterfall_charts_and_row(rich: Opened) -> None:
     assert f"清单序号 {site['order']}" in card.inner_text()
     assert "十八里镇" in card.inner_text()
     rich.keep("site_story")
+
+
+def test_measures_tell_what_they_cost_and_bring_in_both_languages(rich: Opened) -> None:
+    """A contract has no investment: its card tells what is paid by the year and how much is called."""
+    page = rich.page
+    page.locator(".fg-measure[aria-label='电网措施 可限电协议，年电量至多5%']").dispatch_event("click")
+    card = page.locator(".leaflet-popup .card")
+    words = card.inner_text()
+    for part in ("可限电协议", "2030", "250 万元", "6,250 MWh", "25 MW"):
+        assert part in words, part
+    assert "投资" not in words
+    rich.keep("contract_popup")
+    page.click("#fg-language")
+    for part in ("Curtailment contract", "Yearly cost", "CNY 2.50 million", "Called in a year"):
+        assert part in card.inner_text(), part
+    page.click("#fg-language")
+    page.locator(".fg-measure[aria-label='电网措施 新建双涧变电站']").dispatch_event("click")
+    page.wait_for_function("document.querySelector('.leaflet-popup .card')?.innerText.includes('新建变电站')")
+    assert "9,000 万元" in page.locator(".leaflet-popup .card").last.inner_text()
+    rich.keep("new_station_popup")

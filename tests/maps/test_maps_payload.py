@@ -398,6 +398,30 @@ def test_measures_stand_on_their_line_or_at_their_station_and_nowhere_else() -> 
     assert [stage for stage, _ in payload["stages"]] == ["2025", "2030"]
 
 
+def test_a_new_station_stands_at_its_own_place_with_ways_to_the_lines_it_is_looped_into() -> None:
+    line = sample_input().lines.set_index("line_id").geometry["l00a"]
+    (west, south), (east, north) = line.coords[0], line.coords[-1]
+    place = (round((west + east) / 2 + 0.02, 5), round((south + north) / 2 + 0.02, 5))
+    row = {"measure_id": "new_station_110:new001", "stage": "2025", "kind": "new_station", "element": "new001",
+           "station_id": "new001", "name_zh": "新建", "name_en": "new", "cost_cny": 1e8, "annual_cost_cny": 7.126e6,
+           "called_mwh": 0.0, "unlocked_mw": 41.6, "lon": place[0], "lat": place[1], "joins": "l00a gone"}  # fmt: skip
+    (measure,) = drawn(measures=pd.DataFrame([row]))["measures"]
+    assert measure["at"] == [place[1], place[0]]
+    ((start, foot),) = measure["path"]
+    assert tuple(start) == pytest.approx(place)
+    assert line.distance(shapely.Point(foot)) < 1e-4
+    across = math.cos(math.radians(place[1]))
+
+    def away(lon: float, lat: float) -> float:
+        return math.hypot((lon - place[0]) * across, lat - place[1])
+
+    along = (line.interpolate(share, normalized=True) for share in np.linspace(0, 1, 2001))
+    assert away(*foot) == pytest.approx(min(away(at.x, at.y) for at in along), rel=1e-3)
+    assert (measure["yearly"], measure["called"], measure["unlocked"]) == (7_130_000, 0, 42)
+    (alone,) = drawn(measures=pd.DataFrame([row]).assign(joins=""))["measures"]
+    assert (alone["at"], alone["path"]) == (measure["at"], None)
+
+
 def test_measures_that_were_tried_are_shown_without_a_plan() -> None:
     row = ("u1", "second_circuit", "l00a", "s00", "双回", "double it", 1.0, "C", "ours")
     table = pd.DataFrame([row], columns=list(UPGRADES.columns))

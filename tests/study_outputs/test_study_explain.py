@@ -256,15 +256,26 @@ def test_every_sentence_has_both_languages_and_the_same_places() -> None:
         assert fields[0] == fields[1], key
 
 
-def test_a_refusal_names_what_limits_it(run: Path) -> None:
-    """Not the choice of the point alone, which every verdict has."""
+def test_a_verdict_tells_its_reason_in_names(run: Path) -> None:
     story = explain_site(run, "BZ-POND-1")
-    refused = replace(story, project={**story.project, "verdict": "refused", "binding_element": "L9#1",
-                                      "binding_case": "noon", "binding_outage": "L8#1"})  # fmt: skip
-    free = replace(story, project={**refused.project, "binding_element": ""})
-    reason = story.project["reason_en"]
-    assert f"in case noon L9#1 limits it when L8#1 is out; point of connection: {reason}" in story_text(refused, "en")
-    assert "limits it" not in story_text(free, "en")
+    reason = "0.0 of 10.0 MW now; line loading in noon: L1 after loss of L9#1"
+    project = {**story.project, "verdict": "refused", "reason_en": reason}
+    refused = replace(story, project=project, names={"L1": ("甲乙线", "Jia to Yi")})
+    told = "0.0 of 10.0 MW now; line loading in noon: Jia to Yi after loss of L9#1"
+    assert f"Refused: {told}" in story_text(refused, "en")
+
+
+def test_an_agreement_of_the_plan_is_told_by_its_yearly_cost(run: Path) -> None:
+    """It has no investment: what it costs is paid by the MWh."""
+    story = explain_site(run, "BZ-POND-1")
+    contract = {**MEASURE, "kind": "curtailment_contract", "description_en": "curtailment contract at Zhuji",
+                "investment_cny": 0.0, "annual_cost_cny": 2.5e6, "called_mwh": 6250.0}  # fmt: skip
+    told = story_text(replace(story, plan_measures=(contract, MEASURE)), "en")
+    assert (
+        "needs the agreement: curtailment contract at Zhuji, from 2030, 2.50 million CNY a year, "
+        "6,250 MWh called in a year [C]" in told
+    )
+    assert "needs: add a transformer at Zhuji, in place by 2030, 18.00 million CNY [C]" in told
 
 
 def test_criteria_have_units_and_months_names(run: Path) -> None:

@@ -224,7 +224,10 @@ function measurePopup(measure) {
   return card("popup.measure", measure.name, rows([
     ["popup.stage", measure.stage ? measure.stage : label("measure.tried")],
     ["popup.kind", named(codeName("measure", measure.kind))],
-    ["popup.cost", isKnown(measure.cost) ? money(measure.cost) : null],
+    ["popup.cost", measure.cost ? money(measure.cost) : null],
+    ["popup.yearly_cost", isKnown(measure.yearly) ? money(measure.yearly) : null],
+    ["popup.called", measure.called ? number(measure.called, 0, "MWh") : null],
+    ["popup.unlocked", measure.unlocked ? number(measure.unlocked, 0, "MW") : null],
     ["popup.id", node("code", "", measure.id)],
   ]));
 }
