@@ -227,12 +227,18 @@ def _decisions_of_the_plan(write: Writer) -> list[str]:
     if not lines:
         lines += _approval_of_the_sites(write)
     if run.plan_measures is not None and len(run.plan_measures):
-        lines.append(write.fill(
-            "decide.plan", measure=safe(run.plan_measures.cell(0, f"description_{write.language}")),
-            cost=figure_html(run.plan_measures, 0, "investment_cny", 1, 1e-6),
-            mw=figure_html(run.plan_measures, 0, "unlocked_mw"),
-        ))  # fmt: skip
+        lines.append(_approval_of_a_measure(write, run.plan_measures))
     return lines
+
+
+def _approval_of_a_measure(write: Writer, measures: Sheet) -> str:
+    """The plan's first measure with what it unlocks; of one that the staircase does not know, what it costs a year."""
+    name = safe(measures.cell(0, f"description_{write.language}"))
+    cost = figure_html(measures, 0, "investment_cny", 1, 1e-6)
+    if measures.numbers("unlocked_mw")[0] > 0:
+        return write.fill("decide.plan", measure=name, cost=cost, mw=figure_html(measures, 0, "unlocked_mw"))
+    yearly = figure_html(measures, 0, "annual_cost_cny", 1, 1e-6)
+    return write.fill("decide.plan_yearly", measure=name, cost=cost, yearly=yearly)
 
 
 def _approval_of_the_sites(write: Writer) -> list[str]:

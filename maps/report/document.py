@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from layers.units import unit_words
+from maps.added import added
 from maps.bilingual import Text, labels, read_labels, safe
 from maps.charts import chart_named, class_label, host_labels, technology_label
 from maps.criteria import value_function_words
@@ -187,7 +188,9 @@ class Writer:
 
     def element(self, identifier: str) -> str:
         """A network element by its name with its id below; the id alone where the run has no name for it."""
-        name, code = self.elements.get(identifier, identifier), f"<code>{_breakable(identifier)}</code>"
+        base, after = added(identifier)
+        name = self.elements.get(identifier) or self.elements.get(base, base) + after[self.language == "en"]
+        code = f"<code>{_breakable(identifier)}</code>"
         return code if name == identifier else f"{safe(name)}<br>{code}"
 
     def equipment(self, identifier: str) -> str:

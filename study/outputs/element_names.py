@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from grid.contracts import Case, Network
+from maps.added import added
 from study.outputs.labels import Language
 
 Names = Mapping[str, tuple[str, str]]
@@ -25,14 +26,17 @@ def element_names(
             zh, en = at.get(str(station), (str(station),) * 2)
             names[str(bus)] = (f"{zh} {float(kv):g} kV", f"{en} {float(kv):g} kV")
     if len(lines):
-        names |= dict(zip(lines["line_id"].astype(str), _pairs(lines), strict=True))
+        for line, (zh, en) in zip(lines["line_id"].astype(str), _pairs(lines), strict=True):
+            after = added(line)[1]  # a further circuit has the name of the one beside it
+            names[line] = (zh + after[0], en + after[1])
     if len(transformers):
         for unit, station, kv in transformers[["transformer_id", "station_id", "vn_hv_kv"]].itertuples(index=False):
             zh, en = at.get(str(station), (str(station),) * 2)
-            number = str(unit).rpartition("#")[2]
+            beside, after = added(str(unit))
+            number = beside.rpartition("#")[2]
             names[str(unit)] = (
-                f"{zh} {float(kv):g} kV {number}号主变",
-                f"{en} {float(kv):g} kV transformer {number}",
+                f"{zh} {float(kv):g} kV {number}号主变{after[0]}",
+                f"{en} {float(kv):g} kV transformer {number}{after[1]}",
             )
     return names
 

@@ -42,7 +42,7 @@ def measures_table(plan: StudyPlan) -> pd.DataFrame:
     rows = []
     for order, m in enumerate(built, start=1):
         measure = problem.measures[m]
-        unlocked = float(gain.get(measure.id, 0.0))
+        unlocked = float(gain.get(measure.id, np.nan))
         text = menu.loc[measure.id]
         rows.append(
             (

@@ -250,6 +250,16 @@ def test_a_plan_decides_what_there_is_to_decide(
     assert {question for question in questions if question in text} == asked
 
 
+def test_a_measure_that_unlocks_nothing_of_its_own_is_decided_by_its_cost(tmp_path: Path) -> None:
+    """A contract has no investment and may stand on no step of the staircase: 0 million for 0 MW decides nothing."""
+    folder = edited_plan(tmp_path / "run", missing_mw=0.0, measures=True, violations=0)
+    path = folder / "plan/measures.csv"
+    pd.read_csv(path).assign(investment_cny=0.0, annual_cost_cny=2.5e6, unlocked_mw=0.0).to_csv(path, index=False)
+    text = Tags(brief_page(read_run(folder, tmp_path), {}, "en")).text
+    assert "unlocks 0" not in text
+    assert "0.0 million CNY, 2.5 million CNY a year" in " ".join(text.split())
+
+
 def test_without_a_plan_the_leading_limit_is_the_question(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", without=tuple(name for name in EVERYTHING if name.startswith("plan/")))
     assert "Whether to reinforce" in Tags(brief_page(read_run(folder, tmp_path), {}, "en")).text

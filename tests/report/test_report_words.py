@@ -102,6 +102,7 @@ def test_network_elements_stand_with_name_and_id(tables: RunTables) -> None:
     name = tables.network_lines.cell(0, "name_zh") if tables.network_lines is not None else ""
     assert write.element(line).startswith(f"{name}<br><code>")
     assert write.element("nobody/110") == "<code>nobody/<wbr>110</code>"
+    assert write.element(f"{line}+circuit1").startswith(f"{name}（新增第1回）<br><code>")
     assert re.sub("<wbr>", "", write.equipment("S220/220/110")).endswith("220/110 kV<br><code>S220/220/110</code>")
 
 

@@ -18,8 +18,14 @@ from study.stages.projects import project_list
 
 STATIONS = pd.DataFrame({"station_id": ["zhuji"], "name_zh": ["朱集"], "name_en": ["Zhuji"]})
 NETWORK = (
-    pd.DataFrame({"line_id": ["L1", "L1:a"], "name_zh": ["甲线", "乙线"], "name_en": ["line A", "line B"]}),
-    pd.DataFrame({"transformer_id": ["T:zhuji#2"], "station_id": ["zhuji"], "vn_hv_kv": [110.0]}),
+    pd.DataFrame(
+        {
+            "line_id": ["L1", "L1:a", "L1:a+circuit1"],
+            "name_zh": ["甲线", "乙线", "乙线"],
+            "name_en": ["line A", "line B", "line B"],
+        }
+    ),
+    pd.DataFrame({"transformer_id": ["T:zhuji#2", "T:zhuji#2+unit1"], "station_id": "zhuji", "vn_hv_kv": 110.0}),
     STATIONS,
     pd.DataFrame({"bus_id": ["zhuji:10"], "station_id": ["zhuji"], "vn_kv": [10.0]}),
 )
@@ -31,7 +37,9 @@ NETWORK = (
         ("line loading: L1 after loss of L1:a", "line loading: line A after loss of line B"),
         ("L1:a, L1, L11, xL1, L1/2", "line B, line A, L11, xL1, L1/2"),
         ("loading: T:zhuji#2", "loading: Zhuji 110 kV transformer 2"),
+        ("loading: T:zhuji#2+unit1", "loading: Zhuji 110 kV transformer 2 (new unit 1)"),
         ("voltage high: zhuji:10", "voltage high: Zhuji 10 kV"),
+        ("loading: L1:a+circuit1 after loss of L1:a", "loading: line B (new circuit 1) after loss of line B"),
         ("nothing to name", "nothing to name"),
     ],
 )
