@@ -11,6 +11,7 @@ from grid.limits import LimitSettings
 from grid.plan.contracts import Stage, StorageTerms
 from grid.plan.explain import binding_rows, measure_use, why_missed
 from grid.plan.greedy import cost_of, greedy_plan
+from grid.plan.model import Master
 from grid.plan.solve import Search, finish, search_plan, solve_plan
 from grid.plan.staircase import staircase, staircase_table
 
@@ -82,6 +83,21 @@ def test_bounds_stand_in_order():
     assert greedy.clean
     assert answer.objective_cny <= greedy.penalised_cny * (1 + 1e-6)
     assert cost_of(answer.problem, answer.decision) == pytest.approx(answer.objective_cny, rel=1e-6)
+
+
+def test_an_answer_that_holds_in_the_solver_s_scale_alone_is_solved_again_without_it(monkeypatch):
+    """HiGHS may say *Optimal* of a point that breaks a row in the programme's own units. Whatever the first run says,
+    the second one starts from nothing, finds the same plan and leaves the solver's scaling as it was."""
+    whole, rest = Master(samples.problem(60.0)), Master(samples.problem(60.0))
+    usual = [whole.solve(whole=True), whole.solve(whole=False)]
+    answers = iter([True, True])
+    monkeypatch.setattr("grid.plan.model._optimal_in_scale_alone", lambda highs: next(answers))
+    again = [rest.solve(whole=True), rest.solve(whole=False)]
+    assert next(answers, None) is None
+    for one, other in zip(usual, again, strict=True):
+        assert other.optimal
+        assert other.objective == pytest.approx(one.objective, rel=1e-9)
+    assert rest._highs.getOptionValue("simplex_scale_strategy") == whole._highs.getOptionValue("simplex_scale_strategy")
 
 
 def test_a_target_out_of_reach_ends_in_an_explanation():
