@@ -126,6 +126,20 @@ def test_greedy_keeps_budgets_and_shares_and_is_no_better_than_the_plan(
         assert greedy.value > 0
 
 
+@pytest.mark.parametrize("objective", ["most_mw", "most_energy"])
+def test_without_a_grid_budget_as_much_stands_as_without_a_menu_and_measures_bring_more(objective):
+    free = planned(sample(objective=objective))
+    unpaid = planned(sample(objective=objective, grid_budget_cny=0.0))
+    bare = planned(sample(objective=objective, measures=()))
+    assert unpaid[1].measures == ()
+    assert not unpaid[0].decision.measures.any()
+    assert unpaid[0].value == pytest.approx(bare[0].value, rel=1e-3)
+    assert unpaid[1].value == pytest.approx(bare[1].value, rel=1e-2)
+    assert free[0].value > 1.05 * unpaid[0].value
+    assert free[1].measures
+    assert free[1].value > 1.05 * unpaid[1].value
+
+
 def test_greedy_reaches_the_floor_at_no_less_by_mw_than_the_plan():
     one = sample(objective="least_cny_per_mw", least_mw=0.0)
     one = samples.with_settings(one, least_mw=80.0)

@@ -130,6 +130,56 @@ def test_a_target_out_of_reach_plans_anew_and_says_what_lacks(root: Path, first:
         assert told[0] + told[1] == pytest.approx(5000.0, abs=0.15)
 
 
+def test_a_quota_of_a_county_is_met_and_one_out_of_reach_is_explained(root: Path, first: Path, tmp_path: Path) -> None:
+    """Nine tenths of the PV of the county that had less of it planned; 9000 MW in the other."""
+    before = pd.read_csv(first / "plan" / "sites.csv").groupby("district_code")[["planned_capacity_mw", "capacity_mw"]]
+    shares = before.sum().eval("planned_capacity_mw / capacity_mw").sort_values()
+    poor, rich = shares.index[0], shares.index[-1]
+    assert shares[poor] < 0.9
+    head = '\n[[plan.quotas]]\nyear = 2030\ntechnology_group = "pv"\nsource = "what-if"\n'
+    plan = PLAN.format(mw=GOAL_MW)
+    plan += f'{head}districts = ["{poor}"]\nleast_share = 0.9\n{head}districts = ["{rich}"]\nleast_mw = 9000.0\n'
+    computed, run = planned(study_with(tmp_path, plan), root)
+    assert computed == {"plan"}
+    sites = (
+        pd.read_csv(run / "plan" / "sites.csv").groupby("district_code")[["planned_capacity_mw", "capacity_mw"]].sum()
+    )
+    met, missed = pd.read_csv(run / "plan" / "targets.csv").iloc[1:].itertuples()
+    assert met.new_mw == pytest.approx(0.9 * sites["capacity_mw"][poor], rel=1e-3)
+    assert met.planned_mw == pytest.approx(sites["planned_capacity_mw"][poor], rel=1e-3)
+    assert met.planned_mw >= met.new_mw * (1 - 1e-4)
+    assert met.missing_mw < 0.01
+    assert missed.planned_mw == pytest.approx(sites["planned_capacity_mw"][rich], rel=1e-3)
+    assert missed.planned_mw + missed.missing_mw == pytest.approx(9000.0, abs=0.1)
+    for why, lacks in ((missed.why_zh, r"缺([\d.]+) MW"), (missed.why_en, r"([\d.]+) MW short")):
+        assert float(re.findall(lacks, why)[0]) == pytest.approx(missed.missing_mw, abs=0.06)
+
+
+def test_without_a_grid_budget_no_measure_is_built_and_as_much_stands_as_without_a_menu(
+    root: Path, first: Path, tmp_path: Path
+) -> None:
+    """The most MW; storage that has to go with plants cannot be had for nothing either, so that none is asked for.
+
+    That measures bring more where the network binds: tests/plan/test_greedy.py.
+    """
+    told = {}
+    for name, more in (("no_budget", "grid_budget_cny = 0"), ("no_menu", "measures = []")):
+        plan = PLAN.format(mw=0.0).replace("storage_share = 0.10", f'objective = "most_mw"\n{more}')
+        computed, run = planned(study_with(tmp_path / name, plan), root)
+        assert computed == {"plan"}
+        told[name] = summary(run)
+        greedy = told[name]["greedy"]
+        assert 0 < greedy["value"] <= told[name]["value"] * 1.01
+        assert told[name]["value"] <= told[name]["value_bound"] * (1 + 1e-6)
+        assert greedy["value"] == pytest.approx(sum(greedy["grid_capacity_mw"]))
+        assert told[name]["ac_violations"] == 0
+    stage = told["no_budget"]["stages"][0]
+    assert stage["measures"] == told["no_budget"]["greedy"]["measures"] == []
+    assert stage["grid_investment_cny"] == stage["storage_mwh"] == 0
+    assert told["no_budget"]["value"] > GOAL_MW
+    assert told["no_budget"]["value"] == pytest.approx(told["no_menu"]["value"], rel=1e-6)
+
+
 # --- files of the run in other programs -----------------------------------------------------------------------------
 
 
