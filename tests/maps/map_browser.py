@@ -133,14 +133,16 @@ def rich_input() -> SiteMapInput:
         columns=list(BRANCH_N_1.columns),
     )  # fmt: skip
     measures = pd.DataFrame(
-        {"measure_id": ["m1", "m2", "m3", "m4"], "stage": ["2025", "2030", "2030", "2030"],
-         "kind": ["second_circuit", "add_transformer", "new_station", "curtailment_contract"],
-         "name_zh": ["新建第二回线路", "增加主变", "新建双涧变电站", "可限电协议，年电量至多5%"],
-         "name_en": ["Second circuit", "Transformer", "new station Shuangjian", "contract up to 5% of a year's energy"],
-         "element": ["l05a", "t1", "new001", "b1"], "station_id": ["", "s02", "new001", "s01"],
-         "cost_cny": [2e7, 1e7, 9e7, 0.0], "annual_cost_cny": [1.6e6, 8e5, 7e6, 2.5e6],
-         "called_mwh": [0.0, 0.0, 0.0, 6250.0], "unlocked_mw": [40.0, 0.0, 180.0, 25.0],
-         "lon": [np.nan, np.nan, 116.1, np.nan], "lat": [np.nan, np.nan, 33.4, np.nan], "joins": ["", "", "l05a", ""]}
+        {"measure_id": ["m1", "m2", "m3", "m4", "m5"], "stage": ["2025", *["2030"] * 4],
+         "kind": ["second_circuit", "add_transformer", "new_station", "curtailment_contract", "add_transformer"],
+         "name_zh": ["新建第二回线路", "增加主变", "新建双涧变电站", "可限电协议，年电量至多5%", "再加主变"],
+         "name_en": ["Second circuit", "Transformer", "new station Shuangjian", "contract up to 5% of a year's energy",
+                     "Another transformer"],
+         "element": ["l05a", "t1", "new001", "b1", "t2"], "station_id": ["", "s02", "new001", "s01", "s02"],
+         "cost_cny": [2e7, 1e7, 9e7, 0.0, 1e7], "annual_cost_cny": [1.6e6, 8e5, 7e6, 2.5e6, 8e5],
+         "called_mwh": [0.0, 0.0, 0.0, 6250.0, 0.0], "unlocked_mw": [40.0, 0.0, 180.0, 25.0, np.nan],
+         "lon": [np.nan, np.nan, 116.1, np.nan, np.nan], "lat": [np.nan, np.nan, 33.4, np.nan, np.nan],
+         "joins": ["", "", "l05a", "", ""]}
     )  # fmt: skip
     stations = data.substations.drop_duplicates("station_id").set_index("station_id")
     tied = data.projects[data.projects["station_id"] != ""].iloc[:20]

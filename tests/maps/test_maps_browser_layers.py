@@ -133,7 +133,7 @@ def test_everything_a_study_may_bring_is_shown(rich: Opened) -> None:
     page.wait_for_timeout(200)
     for words in ("水系与道路", "电网措施.*2025", "电网措施.*2030", "规划送出线路"):
         assert page.locator("#fg-layers label", has_text=re.compile(words)).locator("input").is_checked(), words
-    assert page.locator(".fg-measure").count() == 4
+    assert page.locator(".fg-measure").count() == 5
     rich.keep("rich")
     page.check("input[name=fg-view][value=stage]")
     i = top_circle(page)

@@ -148,3 +148,14 @@ def test_measures_tell_what_they_cost_and_bring_in_both_languages(rich: Opened) 
     page.wait_for_function("document.querySelector('.leaflet-popup .card')?.innerText.includes('新建变电站')")
     assert "9,000 万元" in page.locator(".leaflet-popup .card").last.inner_text()
     rich.keep("new_station_popup")
+
+
+def test_measures_at_one_station_can_each_be_pointed_at(rich: Opened) -> None:
+    """They stand beside the station and beside each other, not under them: a real click finds each one."""
+    page = rich.page
+    for name in ("增加主变", "可限电协议，年电量至多5%", "再加主变"):
+        page.locator(f".fg-measure[aria-label='电网措施 {name}']").click()
+        card = page.locator(".leaflet-popup .card", has_text=name).last
+        card.wait_for()
+        page.keyboard.press("Escape")
+        card.wait_for(state="detached")

@@ -102,13 +102,17 @@ class NetworkLayer {
   drawMeasures() {
     const stages = [...new Set(data.measures.map((measure) => measure.stage))];
     const colours = new Map(data.stages);
+    const beside = new Map(); // measures so far at each station: they stand in rows of three above it, not under it
     for (const measure of data.measures) {
+      const k = measure.path ? -1 : beside.get(`${measure.at}`) || 0;
+      if (k >= 0) beside.set(`${measure.at}`, k + 1);
+      const [right, up] = k < 0 ? [0, 0] : [14 + 15 * (k % 3), 12 + 14 * Math.floor(k / 3)];
       const colour = colours.get(measure.stage) || style.tried;
       const group = this.page.groupOf("measures", stages.indexOf(measure.stage));
       const sign = node("i", "measure");
       sign.style.setProperty("--c", colour);
-      const marker = L.marker(measure.at, { keyboard: true, icon: L.divIcon({ className: "fg-anchor fg-measure",
-        iconSize: [16, 16], html: sign }) });
+      const marker = L.marker(measure.at, { keyboard: true, zIndexOffset: 1000, icon: L.divIcon({
+        className: "fg-anchor fg-measure", iconSize: [16, 16], iconAnchor: [8 - right, 8 + up], html: sign }) });
       const words = measure.name.map((name, i) => `${data.labels["popup.measure"][i]} ${name}`);
       marker.on("add", () => speak(marker.getElement(), words));
       marker.on("click keypress", (event) => {
