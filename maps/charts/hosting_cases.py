@@ -1,4 +1,4 @@
-"""Heat map of hosting capacity: buses by operating case, N-0 beside N-1, in the classes of the map."""
+"""Heat map of hosting capacity: buses by operating case, N-0 beside N-1, in classes that tell the buses apart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from maps.charts.hosting import WIDTH_IN, bus_labels, hosting_order
 from maps.charts.look import ink_on, new_figure, palette, plain, word
+from maps.classes import palette as spread_colours
+from maps.classes import round_edges
 from maps.run_tables import Floats, RunTables, Sheet, case_labels
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MODES = ("n_0", "n_1")
+_MOST_IN_LAST_CLASS = 0.8
+
+Classes = list[tuple[float, str]]
+"""Lower edge in MW and colour of each class, ascending."""
 
 
 def buses_by_case(hosting: Sheet, buses: list[str], cases: list[str], mode: str) -> Floats:
@@ -42,26 +48,39 @@ def hosting_heat(run: RunTables, language: str) -> Figure | None:
     tables = [buses_by_case(hosting, shown.texts("bus_id"), cases, mode) for mode in _MODES]
     if not any(np.isfinite(table).any() for table in tables):
         return None
+    classes = heat_classes(np.concatenate([table.ravel() for table in tables]))
     labels = case_labels(run, language)
     names = [_in_lines(labels.get(case, case)) for case in cases]
     figure = new_figure(WIDTH_IN, 1.4 + 0.17 * len(shown))
     panels = figure.subplots(1, len(_MODES), sharey=True)
     for axes, table, mode in zip(panels, tables, _MODES, strict=True):
-        _panel(axes, table, names)
+        _panel(axes, table, names, classes)
         axes.set_title(word(f"hosting.{mode}", language), loc="left", fontsize=9)
     panels[0].set_yticks(range(len(shown)), bus_labels(shown, language), fontsize=7)
-    _legend(figure, language)
+    _legend(figure, classes, language)
     return figure
+
+
+def heat_classes(values_mw: Floats) -> Classes:
+    """The classes of the map, or round ones of the values where nearly all have more than the map's highest edge.
+
+    The second kind has the colours of an amount, since the map's say how little is left.
+    """
+    classes = list(palette().headroom)
+    known = values_mw[np.isfinite(values_mw)]
+    if np.mean(known >= classes[-1][0]) <= _MOST_IN_LAST_CLASS:
+        return classes
+    edges = round_edges(known, len(classes))
+    return list(zip(edges, spread_colours(palette().quantity, len(edges)), strict=True))
 
 
 def _in_lines(label: str) -> str:
     return "\n".join(textwrap.wrap(plain(label, 27), 9))
 
 
-def _panel(axes: Axes, table: Floats, names: list[str]) -> None:
+def _panel(axes: Axes, table: Floats, names: list[str], classes: Classes) -> None:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    classes = palette().headroom
     edges, colours = [lower for lower, _ in classes], [colour for _, colour in classes]
     rows, columns = table.shape
     axes.pcolormesh(
@@ -81,12 +100,11 @@ def _panel(axes: Axes, table: Floats, names: list[str]) -> None:
     axes.tick_params(length=0)
 
 
-def _legend(figure: Figure, language: str) -> None:
+def _legend(figure: Figure, classes: Classes, language: str) -> None:
     from matplotlib.patches import Patch
 
-    classes = palette().headroom
     edges = [lower for lower, _ in classes]
-    words = [f"{low:g}–{high:g}" for low, high in itertools.pairwise(edges)] + [f"≥ {edges[-1]:g}"]
+    words = [f"{low:,.6g}–{high:,.6g}" for low, high in itertools.pairwise(edges)] + [f"≥ {edges[-1]:,.6g}"]
     patches = [Patch(color=colour, label=text) for (_, colour), text in zip(classes, words, strict=True)]
     figure.legend(handles=patches, loc="outside lower center", ncols=len(patches), fontsize=7.5, handlelength=1.2,
                   title=word("hosting.x", language), title_fontsize=7.5)  # fmt: skip

@@ -72,6 +72,8 @@ class Palette:
     """Lower edge in MW and colour of each class, as on the map."""
     named: dict[str, str]
     heat: tuple[str, ...]
+    quantity: tuple[str, ...]
+    """Colours of an amount, little to much: those of the score on the map."""
     lines: tuple[str, ...]
     """Colours of lines side by side, dark to light."""
     other: tuple[str, ...]
@@ -104,6 +106,7 @@ def palette() -> Palette:
         headroom=tuple((row["from_mw"], row["colour"]) for row in table["headroom"]),
         named={name: value for name, value in chart.items() if isinstance(value, str)},
         heat=tuple(chart["heat"]),
+        quantity=tuple(table["quantity"]["score"]),
         lines=tuple(table["stage"]["colours"]),
         other=tuple(chart["other"]),
     )

@@ -15,7 +15,7 @@ from report_samples import write_run
 from maps.charts import CHARTS, chart_named, draw_chart
 from maps.charts.heat import classes_by_case, month_by_hour
 from maps.charts.hosting import hosting_order
-from maps.charts.hosting_cases import buses_by_case
+from maps.charts.hosting_cases import buses_by_case, heat_classes
 from maps.charts.land import waterfall_steps
 from maps.charts.look import FONT_FAMILIES, ink_on, palette, plain
 from maps.charts.single_line import leading_station, station_in
@@ -163,6 +163,16 @@ def test_hosting_by_case_keeps_modes_and_gaps_apart(run: RunTables) -> None:
     assert np.isnan(firm[1]).all()
     assert firm[2].tolist() == [700.0, 720.0]
     assert buses_by_case(run.hosting, ["W/110"], ["noon"], "n_0").tolist() == [[99.0]]
+
+
+def test_hosting_heat_keeps_the_classes_of_the_map_until_nearly_all_buses_have_plenty() -> None:
+    nothing_left = np.array([0.0, 0.0, np.nan, 40.0])
+    assert heat_classes(nothing_left) == list(palette().headroom)
+    plenty = np.linspace(200.0, 1200.0, 101)
+    edges = [lower for lower, _ in heat_classes(plenty)]
+    assert edges == [200.0, 400.0, 600.0, 800.0, 1000.0]
+    assert {colour for _, colour in heat_classes(plenty)} <= set(palette().quantity)
+    assert len(heat_classes(np.full(4, 700.0))) == 1
 
 
 def test_words_on_a_colour_stand_out() -> None:
