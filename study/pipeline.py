@@ -45,9 +45,11 @@ STUDY_CODE = (
     "study/plan/basis.py",
     "study/plan/access.py",
     "study/plan/measures.py",
+    "study/outputs/element_names.py",
+    "maps/added.py",
     "study/pipeline.py",
 )
-"""Code of this package that results depend on, beside the packages that a stage names."""
+"""Modules that results depend on, beside the packages that a stage names."""
 
 Progress = Callable[[str, float], None]
 Compute = Callable[["Results"], object]

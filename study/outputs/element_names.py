@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import pandas as pd
 
 from grid.contracts import Case, Network
 from maps.added import added
-from study.outputs.labels import Language
 
 Names = Mapping[str, tuple[str, str]]
 """Chinese and English name by id."""
@@ -47,7 +47,7 @@ def names_of(network: Network, cases: Iterable[Case] = ()) -> dict[str, tuple[st
     return own | element_names(network.lines, network.transformers, network.stations, network.buses)
 
 
-def named(sentence: str, names: Names, language: Language) -> str:
+def named(sentence: str, names: Names, language: Literal["zh", "en"]) -> str:
     """``sentence`` with the ids in it replaced by what they are called; an id counts as a whole only."""
     found = sorted((key for key in names if key in sentence), key=len, reverse=True)
     if not found:
