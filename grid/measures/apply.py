@@ -12,13 +12,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from grid.admittance import compile_model
 from grid.contracts import Network
+from grid.engine import find_bridges, parts
 from grid.line_parameters import line_type_parameters
 from grid.measures.contracts import EFFECTS, Measure
 from grid.measures.new_station import build_station
-from grid.measures.places import parallel_units, unit_levels
+from grid.measures.places import branch_ends, parallel_units, unit_levels
 from grid.measures.rows import appended, new_id, row_of
 from grid.standards_tables import transformer_types, transformer_types_between
+
+LEAST_ENDS = 4
+"""Branches at a bus from which on it may be split: two for each section."""
 
 
 def apply_measure(network: Network, measure: Measure) -> Network:
@@ -161,6 +166,26 @@ def split_bus(network: Network, element: str) -> Network:
     buses = appended(network.buses, [{**bus, "bus_id": section}])
     loads, plants = (_second_moved(t, element, section) for t in (network.loads, network.generators))
     return replace(network, buses=buses, lines=lines, transformers=units, loads=loads, generators=plants)
+
+
+def may_be_split(network: Network, element: str) -> bool:
+    """Whether split operation of a bus leaves the supply as secure as it was.
+
+    Each section needs two branches, and no branch may become one whose loss cuts something off that it did not cut off
+    before: an outage that drops a section would otherwise count as one that loads nothing.
+    """
+    ends = branch_ends(network)
+    if sum((f == element) + (t == element) for f, t in ends.values()) < LEAST_ENDS:
+        return False
+    before, after = (_weak_points(one) for one in (network, split_bus(network, element)))
+    return after[0] == before[0] and after[1] <= before[1]
+
+
+def _weak_points(network: Network) -> tuple[int, frozenset[str]]:
+    """How many parts a network has, and the branches whose loss would make it one more."""
+    model = compile_model(network)
+    whole = parts(model, np.ones(model.n_branch, dtype=bool))
+    return int(whole.max()) + 1, frozenset(model.element_ids[k] for k in find_bridges(model))
 
 
 def _second_moved(table: pd.DataFrame, bus: str, section: str) -> pd.DataFrame:

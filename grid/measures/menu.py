@@ -2,7 +2,8 @@
 
 What is on offer are the rows of ``standards/measures.csv``; what it costs are the rows of
 ``standards/unit_costs.csv``. Another size, another storage duration or another price is a row there, not code. A bus
-stands for itself and for the branches that feed it: the unit above it and its line of the largest impedance.
+stands for itself and for the branches that feed it: the unit above it and its line of the largest impedance. A
+branch stands for itself, and for its ends where a row of the menu (column ``applies_to``) names ``end``.
 
 ::
 
@@ -21,9 +22,11 @@ import pandas as pd
 
 from grid.contracts import Network
 from grid.line_parameters import line_type_parameters
+from grid.measures.apply import may_be_split
 from grid.measures.contracts import EFFECTS, MEASURES, PlannedStation
 from grid.measures.offers import Offer, add_unit, high_impedance, replace_units
 from grid.measures.places import (
+    branch_ends,
     feeders,
     line_level,
     nearest_line,
@@ -80,10 +83,10 @@ def measures_menu(
         offers = offers[offers["kind"].isin(kinds)]
     records: dict[str, dict[str, Any]] = {}
     for what, element in _targets(network, elements):
-        for row in _rows(offers[offers["applies_to"] == what]):
+        for row in _rows(_that_apply(offers, what)):
             _add(records, row, _SIZERS[row["kind"]](network, element, row), costs)
     for station in planned:
-        for row in _rows(offers[offers["applies_to"] == "station"]):
+        for row in _rows(_that_apply(offers, "station")):
             _add(records, row, _new_station(network, station, row), costs)
     if not records:
         return MEASURES.empty()
@@ -91,18 +94,26 @@ def measures_menu(
     return MEASURES.validate(table)
 
 
+def _that_apply(offers: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Rows of the menu for a kind of element; ``applies_to`` may name several, separated by blanks."""
+    return offers[[what in str(names).split() for names in offers["applies_to"]]]
+
+
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _targets(network: Network, elements: Sequence[str]) -> list[tuple[str, str]]:
-    """(what it is, id) of everything that a measure may act on; buses also stand for their feeders."""
+    """(what it is, id) of everything that a measure may act on; buses also stand for their feeders, and branches for
+    their ends."""
+    ends = branch_ends(network)
     lines, units = set(network.lines["line_id"]), set(network.transformers["transformer_id"])
     buses, found = set(network.buses["bus_id"]), []
     for element in elements:
         for one in (*feeders(network, element), element) if element in buses else (element,):
             kinds = (("line", lines), ("transformer", units), ("bus", buses))
             found += [(what, one) for what, known in kinds if one in known]
+        found += [("end", bus) for bus in ends.get(element, ())]
     return list(dict.fromkeys(found))
 
 
@@ -253,9 +264,7 @@ def _bus(network: Network, element: str) -> tuple[str, float, str, str]:
 
 
 def _split_bus(network: Network, element: str, row: dict[str, Any]) -> Offer | None:
-    ends = (network.lines["from_bus"], network.lines["to_bus"], network.transformers["hv_bus"],
-            network.transformers["lv_bus"])  # fmt: skip
-    if sum(int((end == element).sum()) for end in ends) < 4:
+    if not may_be_split(network, element):
         return None
     station, vn, zh, en = _bus(network, element)
     return Offer(element, station, vn, f"{zh}母线分列运行", f"{en} bus split into two sections", {"bus": 1.0})

@@ -10,7 +10,6 @@ import pandas as pd
 from grid.contracts import Network
 from grid.measures.apply import high_impedance_type, next_unit_type
 from grid.measures.places import parallel_units, station_name, unit_levels
-from grid.measures.rows import row_of
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,9 @@ def _unit_offer(bank: _Bank, zh: str, en: str, mva: float, sizes: dict[str, Any]
 
 
 def add_unit(network: Network, element: str, row: dict[str, Any]) -> Offer:
-    """One more unit like the named one."""
+    """One more unit like the first of those in parallel with the named one."""
     bank = _bank(network, element)
-    sn = float(row_of(network.transformers, "transformer_id", element)["sn_mva"])
+    sn = float(bank.units["sn_mva"].iloc[0])
     zh = f"{bank.zh}增加1台{bank.hv:g}/{bank.lv:g} kV {sn:g} MVA主变"
     en = f"one more {bank.hv:g}/{bank.lv:g} kV transformer of {sn:g} MVA at {bank.en}"
     sizes = {"s_mva": sn, "type_name": str(bank.units["transformer_type"].iloc[0])}

@@ -55,6 +55,14 @@ def feeders(network: Network, bus_id: str) -> tuple[str, ...]:
     return (*units[:1], *line)
 
 
+def branch_ends(network: Network) -> dict[str, tuple[str, str]]:
+    """Both buses of every line and transformer by its id."""
+    lines, units = network.lines, network.transformers
+    ids = (*lines["line_id"], *units["transformer_id"])
+    near, far = (*lines["from_bus"], *units["hv_bus"]), (*lines["to_bus"], *units["lv_bus"])
+    return {str(one): (str(f), str(t)) for one, f, t in zip(ids, near, far, strict=True)}
+
+
 @dataclass(frozen=True)
 class Foot:
     """Nearest point of a line: share of the line's length from its from bus, and distance to it [km]."""
