@@ -31,6 +31,8 @@ STUDY_CODE = (
     "study/sites/scoring.py",
     "study/sites/costs.py",
     "study/sites/candidates.py",
+    "study/sites/park_checks.py",
+    "study/sites/park_lines.py",
     "study/sites/parks.py",
     "study/sites/pv.py",
     "study/sites/wind.py",

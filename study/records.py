@@ -11,7 +11,7 @@ from study.schema.file import StudyFile
 from study.schema.network import CaseEntry
 from study.sites import candidates as sites
 from study.sites import costs, scoring
-from study.sites.parks import park_assumptions
+from study.sites.park_checks import park_assumptions
 from study.sites.wind import wind_assumptions
 from study.stages.targets import Target
 

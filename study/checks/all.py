@@ -14,7 +14,7 @@ from study.outputs.base_tiles import tile_findings
 from study.sites.candidates import site_findings
 from study.sites.costs import cost_findings
 from study.sites.land import land_findings
-from study.sites.parks import park_findings
+from study.sites.park_checks import park_findings
 from study.sites.pv import pv_findings
 from study.sites.scoring import criterion_findings
 from study.sites.wind import wind_findings

@@ -44,7 +44,7 @@ def run_tables() -> tuple[RunTable, ...]:
     from siting import contracts as siting
     from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY, COST_WATERFALL
     from siting.hosts.roofs import ROOF_SUMS
-    from siting.parks.matching import PARK_HOURS, PARKS
+    from siting.parks.contracts import PARK_HOURS, PARK_RULES, PARK_SITES, PARK_SIZING, PARKS
     from siting.scoring.contracts import SENSITIVITY, STABILITY, WEIGHT_CHANGES
     from siting.sites.rules import SITE_RULES
     from siting.yields.contracts import LOSSES, YIELD_DETAILS
@@ -60,6 +60,9 @@ def run_tables() -> tuple[RunTable, ...]:
             ("targets.csv", TARGETS),
             ("upgrades.csv", grid.UPGRADES),
             ("parks.csv", PARKS),
+            ("parks/sites.csv", PARK_SITES),
+            ("parks/rules.csv", PARK_RULES),
+            ("parks/sizing.csv", PARK_SIZING),
             ("parks/<id>.parquet", PARK_HOURS),
         ),
         "land": (

@@ -113,12 +113,14 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
 def evidence(results: Results, costs: ProjectCosts) -> tuple[Evidence, ...]:
     """Tables that back the project list in the workbook."""
     from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
-    from siting.parks.matching import PARKS
+    from siting.parks.contracts import PARK_RULES, PARK_SITES, PARK_SIZING, PARKS
     from siting.scoring.contracts import SENSITIVITY, STABILITY
 
-    stability, parks = results.get("stability"), results.get("parks").parks
+    stability, parks = results.get("stability"), results.get("parks")
+    of_parks = (("parks", parks.parks, PARKS), ("park_rules", parks.rules, PARK_RULES),
+                ("park_sizing", parks.sizing, PARK_SIZING), ("park_sites", parks.sites, PARK_SITES))  # fmt: skip
     return (
-        *([Evidence("parks", parks, PARKS)] if len(parks) else []),
+        *(Evidence(name, table, contract) for name, table, contract in of_parks if len(table)),
         Evidence("rank_stability", stability.candidates, STABILITY),
         Evidence("sensitivity", stability.sensitivity, SENSITIVITY),
         Evidence("cost", costs.by_technology, COST_BY_TECHNOLOGY),

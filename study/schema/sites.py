@@ -200,6 +200,8 @@ class ParkEntry(Closed):
     """Candidates whose point lies within it serve the park, the nearest first."""
     candidates: tuple[str, ...] = ()
     """Ids of the candidates that serve the park, instead of a radius."""
+    host_types: tuple[str, ...] = ()
+    """Host types that serve within the radius; left out: all but the roofs of dwellings, which connect at 380 V."""
     pv_mw: Annotated[float, Field(ge=0)] | None = None
     """Most PV (AC) that serves the park; left out: all that is in reach."""
     wind_mw: Annotated[float, Field(ge=0)] | None = None
@@ -215,6 +217,19 @@ class ParkEntry(Closed):
     storage_mwh: Annotated[float, Field(ge=0)] = 0.0
     storage_efficiency: Annotated[float, Field(gt=0, le=1)] = 0.85
     """Of the whole circle of charge and discharge."""
+    storage_cny_per_mwh: Annotated[float, Field(gt=0)] | None = None
+    """Investment in a MWh of storage, prices of the study's price year; left out: siting/technologies/storage_costs.csv
+    (1.3 million CNY/MWh of 2023)."""
+    sizes: Literal["stated", "least_cost"] = "stated"
+    """stated: pv_mw, wind_mw and storage as they stand here; least_cost: those of the sizing that keep the rules at
+    least cost, of all that is in reach."""
+    sizing: bool = True
+    """Work out how much PV, wind and storage reaches which green share at least cost (parks/sizing.csv)."""
+    storage_hours: Annotated[float, Field(gt=0, le=24)] = 2.0
+    """Content by power of the storage that is sized, where none is stated."""
+    sizing_bound: bool = False
+    """Also solve the linear programme of the year for each row of the sizing: no plan of any sizes and any dispatch
+    costs less (half a minute or more a row)."""
     grid_limit_mw: Annotated[float, Field(ge=0)] | None = None
     """Most that the grid point exchanges; left out: no limit."""
     export_limit_mw: Annotated[float, Field(ge=0)] | None = None
@@ -222,6 +237,15 @@ class ParkEntry(Closed):
     grid_price_cny_per_mwh: Annotated[float, Field(ge=0)]
     """All that a MWh from the grid costs: energy, network, levies."""
     export_price_cny_per_mwh: Annotated[float, Field(ge=0)] = 0.0
+    own_use_fee_cny_per_mwh: Annotated[float, Field(ge=0)] = 0.0
+    """Network, system and government fees that own power used in the park pays."""
+    lines: bool = True
+    """Count a line of the park's own from each site (grid/standards); false: the price of own power has it."""
+    spot_market: bool = True
+    """Whether the province's spot market runs continuously; without it the notice on direct connection allows no
+    export."""
+    most_export_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The province's own limit of export by available generation, in place of the notice's general 20 %."""
     price_source: str
     price_confidence: Literal["A", "B", "C"] = "C"
     source: str = ""

@@ -1,70 +1,116 @@
-"""Parks of a study: their loads, the wind and sun that serve them, and everything wrong with what is stated."""
+"""Parks of a study: their loads, the wind and sun that serve them, their sizes, and how they are matched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.contracts import Assumption
-from layers.contracts import Finding, InputError
-from siting.parks.matching import PARKS, GridPoint, Match, Park, Reach, Storage
+from layers.contracts import InputError
+from layers.tables import Table
+from siting.parks.contracts import BY_RULES, PARK_RULES, PARK_SITES, PARK_SIZING, PARKS
+from siting.parks.matching import GridPoint, Match, Park, Storage
+from siting.parks.rules import ParkRule
+from siting.parks.sizing import SizingCase
+from siting.parks.supply import Reach, Supply
 from study.pipeline import Results
 from study.schema.file import StudyFile
 from study.schema.sites import ParkEntry
+from study.sites.park_checks import no_candidate, park_fault
 from study.study_file import Study, nearest
 
 Floats = npt.NDArray[np.float64]
-Confidence = Literal["A", "B", "C"]
 
 STORAGE_KIND = "lithium_iron_phosphate"
 """Row of storage_costs.csv that a park's storage costs and lasts by."""
 STORAGE_DISCOUNT_RATE = 0.06
 """Where the study states none: that of the plan's measures."""
+DWELLINGS = ("roof_rural", "roof_town")
+"""Host types that serve no park unless it names them: households connect at 380 V or below (NEA 2025 No. 7)."""
 
 
 @dataclass(frozen=True)
 class ParkResults:
-    """``parks`` follows :data:`siting.parks.matching.PARKS`; ``matches`` one match of hours for each of its rows."""
+    """``parks`` follows :data:`siting.parks.contracts.PARKS`, one of ``matches`` for each of its rows; ``sites``,
+    ``rules`` and ``sizing`` follow PARK_SITES, PARK_RULES and PARK_SIZING."""
 
     parks: pd.DataFrame
     matches: tuple[Match, ...]
+    sites: pd.DataFrame
+    rules: pd.DataFrame
+    sizing: pd.DataFrame
 
 
 def compute_parks(results: Results) -> ParkResults:
-    """Every park of the study matched hour by hour.
+    """Every park of the study matched hour by hour, in the order of the study file: what one has, none after it gets.
 
     Raises
     ------
     InputError
         With every candidate that a park names and the study does not have.
     """
-    from siting.parks.matching import match_park, sources_near
-    from siting.yields.hourly_store import store_of
+    from siting.parks.matching import match_park
+    from siting.parks.rules import park_rules
 
     study, entries = results.study, results.study.file.parks
     if not entries:
-        return ParkResults(PARKS.empty(), ())
-    candidates = results.get("sites").candidates
+        return ParkResults(PARKS.empty(), (), PARK_SITES.empty(), PARK_RULES.empty(), PARK_SIZING.empty())
+    candidates = pd.DataFrame(results.get("sites").candidates.drop(columns="geometry"))
     _refuse_unknown(study, candidates["candidate_id"].tolist())
-    store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])
-    yields, matches = results.get("costs").yields, []
+    used = pd.Series(0.0, index=candidates["candidate_id"].to_numpy())
+    matches, sites, sizings = [], [], []
     for entry in entries:
-        sources = sources_near(entry.lon, entry.lat, _reach(entry), candidates, yields, store)
-        if not sources.candidates:
-            results.log.add(_no_candidate(study, entry))
-        load, origin = _load(study, entry, store.index)
-        park = Park(entry.id, entry.name_zh, entry.name_en, entry.lon, entry.lat, load, origin)
-        matches.append(match_park(park, sources, _storage(study.file, entry), _grid(entry), store.index))
-    return ParkResults(pd.concat([m.summary for m in matches], ignore_index=True), tuple(matches))
+        supply, index = _supply(results, entry, candidates, used)
+        load, origin = _load(study, entry, index)
+        grid = _grid(results, entry)
+        rules = park_rules(spot_market=entry.spot_market, most_export_share=entry.most_export_share)
+        case = _sizing_case(study.file, entry, load, supply, grid, rules)
+        sizing = _sized(entry, case)
+        chosen = _chosen(entry, sizing)
+        sources = supply.sources(_or_endless(chosen.pv_mw), _or_endless(chosen.wind_mw))
+        if supply.table.empty:
+            results.log.add(no_candidate(study, entry))
+        park = Park(entry.id, entry.name_zh, entry.name_en, entry.lon, entry.lat, load, origin, entry.source,
+                    entry.confidence)  # fmt: skip
+        storage = _storage(study.file, chosen)
+        matches.append(match_park(park, sources, storage, grid, index, rules, method=entry.sizes))
+        sites.append(sources.sites.assign(park_id=entry.id))
+        sizings.append(sizing)
+        used = used.add(sources.sites.set_index("candidate_id")["park_mw"], fill_value=0.0)
+    return ParkResults(
+        pd.concat([m.summary for m in matches], ignore_index=True),
+        tuple(matches),
+        _together(sites, PARK_SITES),
+        _together([m.rules for m in matches], PARK_RULES),
+        _together(sizings, PARK_SIZING),
+    )
 
 
-def _reach(entry: ParkEntry) -> Reach:
-    return Reach(entry.radius_km or 0.0, entry.candidates, _or_endless(entry.pv_mw), _or_endless(entry.wind_mw))
+def _together(tables: list[pd.DataFrame], contract: Table) -> pd.DataFrame:
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return contract.empty()
+    return contract.validate(pd.concat(filled, ignore_index=True)[list(contract.columns)])
+
+
+def _supply(
+    results: Results, entry: ParkEntry, candidates: pd.DataFrame, used: pd.Series
+) -> tuple[Supply, pd.DatetimeIndex]:
+    from siting.parks.supply import in_reach, supply_of
+    from siting.yields.hourly_store import store_of
+    from study.sites.park_lines import direct_lines
+
+    store = store_of(results.get("yields"), candidates.set_index("candidate_id")["grid_capacity_mw"])
+    near, yields = in_reach(entry.lon, entry.lat, _reach(entry, candidates), candidates), results.get("costs").yields
+    lines = direct_lines(entry.lon, entry.lat, near) if entry.lines else None
+    return supply_of(near, yields, store, lines=lines, used_mw=used), store.index
+
+
+def _reach(entry: ParkEntry, candidates: pd.DataFrame) -> Reach:
+    others = tuple(sorted(set(candidates["host_type"]) - set(DWELLINGS)))
+    return Reach(entry.radius_km or 0.0, entry.candidates, host_types=entry.host_types or others)
 
 
 def _or_endless(value: float | None) -> float:
@@ -84,18 +130,30 @@ def _load(study: Study, entry: ParkEntry, index: pd.DatetimeIndex) -> tuple[Floa
 
 
 def _storage(file: StudyFile, entry: ParkEntry) -> Storage:
+    yearly = entry.storage_mwh * storage_cny_per_mwh_a(file, entry)
+    return Storage(entry.storage_mw, entry.storage_mwh, entry.storage_efficiency, yearly)
+
+
+def storage_cny_per_mwh_a(file: StudyFile, entry: ParkEntry) -> float:
+    """Yearly cost of a MWh of storage: investment by annuity over its life, and operation."""
     from siting.cost.energy import capital_recovery_factor
     from siting.cost.tables import load_cost_tables
 
     tables = load_cost_tables()
     kind = next(one for one in tables.storages if one.storage == STORAGE_KIND)
-    capex = kind.capex_cny_per_kwh * 1000 * tables.price_factor(kind.price_year, float(file.cost.price_year))
+    capex = entry.storage_cny_per_mwh
+    if capex is None:
+        capex = kind.capex_cny_per_kwh * 1000 * tables.price_factor(kind.price_year, float(file.cost.price_year))
     rate = STORAGE_DISCOUNT_RATE if file.cost.discount_rate is None else file.cost.discount_rate
-    yearly = entry.storage_mwh * capex * (capital_recovery_factor(rate, kind.life_a) + kind.opex_share_per_a)
-    return Storage(entry.storage_mw, entry.storage_mwh, entry.storage_efficiency, yearly)
+    return capex * (capital_recovery_factor(rate, kind.life_a) + kind.opex_share_per_a)
 
 
-def _grid(entry: ParkEntry) -> GridPoint:
+def _grid(results: Results, entry: ParkEntry) -> GridPoint:
+    from siting.technologies.tables import load_technology_tables
+    from study.sites.costs import co2_factor
+
+    codes = results.get("region_facts").districts["district_code"]
+    factor = co2_factor(results.study.file, codes, load_technology_tables())
     export = entry.grid_limit_mw if entry.export_limit_mw is None else entry.export_limit_mw
     return GridPoint(
         _or_endless(entry.grid_limit_mw),
@@ -104,94 +162,51 @@ def _grid(entry: ParkEntry) -> GridPoint:
         entry.export_price_cny_per_mwh,
         entry.price_source,
         entry.price_confidence,
+        entry.own_use_fee_cny_per_mwh,
+        factor.co2_kg_per_kwh,
+        f"{factor.region} {factor.year:g}, {factor.co2_kg_per_kwh:g} t/MWh: {factor.source} ({factor.confidence})",
     )
 
 
-# --- what is wrong ----------------------------------------------------------------------------------------------
+# --- sizes ------------------------------------------------------------------------------------------------------
 
 
-def park_findings(study: Study) -> list[Finding]:
-    """Faults of the parks that are known before anything runs: load, reach, storage, price, place."""
-    return [
-        *(finding for entry in study.file.parks for finding in _entry_findings(study, entry)),
-        *_outside_findings(study),
-    ]
+def _sizing_case(
+    file: StudyFile, entry: ParkEntry, load: Floats, supply: Supply, grid: GridPoint, rules: tuple[ParkRule, ...]
+) -> SizingCase:
+    hours = entry.storage_mwh / entry.storage_mw if entry.storage_mw > 0 else entry.storage_hours
+    cost = storage_cny_per_mwh_a(file, entry)
+    return SizingCase(entry.id, load, supply, grid, rules, hours, entry.storage_efficiency, cost)
 
 
-def _entry_findings(study: Study, entry: ParkEntry) -> list[Finding]:
-    from siting.parks.loads import load_shapes
+def _sized(entry: ParkEntry, case: SizingCase) -> pd.DataFrame:
+    from siting.parks.sizing import size_park
 
-    shapes = [str(shape) for shape in load_shapes()["shape"]]
-    limits = (entry.radius_km is None) == (not entry.candidates)
-    faults = (
-        (limits, "reach", "radius_km", entry.radius_km, "a park has either a radius or a list of candidates.",
-         "Give radius_km or candidates, not both."),
-        ((entry.load_source is None) == (entry.peak_mw is None), "load", "load_source", entry.load_source,
-         "a park has either a file of its load or a peak.", "Give load_source or peak_mw, not both."),
-        (entry.shape not in shapes, "unknown_shape", "shape", entry.shape, "there is no such load shape.",
-         nearest(entry.shape, shapes) or f"Shapes: {', '.join(shapes)}."),
-        ((entry.storage_mw > 0) != (entry.storage_mwh > 0), "storage", "storage_mwh", entry.storage_mwh,
-         "storage needs both power and content.", "Give storage_mw and storage_mwh, or neither."),
-        (not entry.price_source.strip(), "price_source", "price_source", "", "nothing says where the price is from.",
-         "Name the tariff, the contract or the assumption."),
-    )  # fmt: skip
-    found = [_fault(study, entry, *fault[1:]) for fault in faults if fault[0]]
-    return found + _load_findings(study, entry)
+    if case.supply.table.empty or not (entry.sizing or entry.sizes == "least_cost"):
+        return PARK_SIZING.empty()
+    sizing = size_park(case)
+    if not entry.sizing_bound:
+        return sizing
+    from siting.parks.bound import with_bounds
+
+    return with_bounds(case, sizing)
 
 
-def _load_findings(study: Study, entry: ParkEntry) -> list[Finding]:
-    from siting.parks.loads import read_park_load
-
-    if entry.load_source is None or entry.load_source not in study.file.sources:
-        return []  # an unknown source is named with the other references
-    try:
-        read_park_load(study.card(entry.load_source), entry.load_column)
-    except InputError as error:
-        return list(error.findings)
-    return []
+def _chosen(entry: ParkEntry, sizing: pd.DataFrame) -> ParkEntry:
+    """The entry with the sizes that its match is run with."""
+    if entry.sizes == "stated" or sizing.empty:
+        return entry
+    row = sizing[sizing["aim"] == BY_RULES].iloc[0]
+    sizes = {name: float(row[name]) for name in ("pv_mw", "wind_mw", "storage_mw", "storage_mwh")}
+    return entry.model_copy(update=sizes)
 
 
-def _outside_findings(study: Study) -> list[Finding]:
-    inside = _inside(study) if study.file.parks else None
-    if inside is None:
-        return []
-    return [
-        _fault(study, entry, "outside", "lon, lat", f"{entry.lon:g}, {entry.lat:g}",
-               "the park does not lie in the study's region.",
-               "Give its place in WGS-84 degrees, longitude first, or add its district to the region.")
-        for entry in study.file.parks
-        if not inside(entry.lon, entry.lat)
-    ]  # fmt: skip
-
-
-def _inside(study: Study) -> Callable[[float, float], bool] | None:
-    """Whether a place lies in the region; None where the region cannot be read."""
-    import shapely
-
-    region = study.file.region
-    if study.file.generated.region is not None:
-        from study.stages.ground import generated_districts
-
-        shapes = generated_districts(study.file).to_crs("EPSG:4326").geometry
-    else:
-        from study.checks.sources import districts_wgs84
-
-        districts = districts_wgs84(study)
-        if districts is None or region.name_zh_column not in districts:
-            return None
-        if region.only:
-            chosen = districts[region.name_zh_column].isin(region.only)
-            if region.code_column in districts:
-                chosen |= districts[region.code_column].astype(str).isin(region.only)
-            districts = districts[chosen]
-        shapes = districts.geometry
-    whole = shapely.union_all(shapes.to_numpy())
-    return lambda lon, lat: bool(shapely.intersects_xy(whole, lon, lat))
+# --- what is found when it runs ---------------------------------------------------------------------------------
 
 
 def _refuse_unknown(study: Study, known: list[str]) -> None:
     findings = [
-        _fault(study, entry, "unknown_candidate", "candidates", name, f"the study has no candidate '{name}'.",
+        park_fault(study, entry, "unknown_candidate", "candidates", name, f"the study has no candidate '{name}'.",
                nearest(name, known) or "Take ids from projects.csv of a run of this study.")
         for entry in study.file.parks
         for name in entry.candidates
@@ -199,45 +214,3 @@ def _refuse_unknown(study: Study, known: list[str]) -> None:
     ]  # fmt: skip
     if findings:
         raise InputError(findings)
-
-
-def _no_candidate(study: Study, entry: ParkEntry) -> Finding:
-    message, remedy = "no candidate lies within the radius.", "Widen radius_km, or name candidates."
-    where, radius = f"parks.{entry.id}", f"{entry.radius_km:g} km"
-    return Finding("warning", "parks.no_candidate", study.shown_path, where, "radius_km", radius, message, remedy)
-
-
-def _fault(study: Study, entry: ParkEntry, rule: str, item: str, value: object, message: str, remedy: str) -> Finding:
-    shown = "" if value is None else str(value)
-    return Finding("error", f"parks.{rule}", study.shown_path, f"parks.{entry.id}", item, shown, message, remedy)
-
-
-# --- what is assumed --------------------------------------------------------------------------------------------
-
-
-def park_assumptions(file: StudyFile) -> tuple[Assumption, ...]:
-    """What is assumed about each park: its load where it is generated, its storage and grid point, its prices."""
-    return tuple(one for entry in file.parks for one in _assumed(entry))
-
-
-def _assumed(entry: ParkEntry) -> list[Assumption]:
-    def about(part: str, zh: str, en: str, value: str, source: str, confidence: Confidence) -> Assumption:
-        texts = f"{entry.name_zh}：{zh}", f"{entry.name_en}: {en}"
-        return Assumption(f"park_{entry.id}_{part}", "parks", *texts, value, source, confidence)
-
-    limit = "none" if entry.grid_limit_mw is None else f"{entry.grid_limit_mw:g} MW"
-    sizes = f"storage {entry.storage_mw:g} MW / {entry.storage_mwh:g} MWh, grid limit {limit}"
-    prices = f"{entry.grid_price_cny_per_mwh:g} CNY/MWh, exported {entry.export_price_cny_per_mwh:g} CNY/MWh"
-    found = [
-        about("sizes", "位置、储能规模与并网点限额", "place, storage and limit of the grid point", sizes, entry.source,
-              entry.confidence),
-        about("prices", "网购电价与上网电价", "price of power from the grid and to it", prices, entry.price_source,
-              entry.price_confidence),
-    ]  # fmt: skip
-    if entry.peak_mw is not None:
-        value = f"peak {entry.peak_mw:g} MW, shape {entry.shape}"
-        source = f"{entry.source}; siting/technologies/park_loads.csv".removeprefix("; ")
-        found.insert(
-            0, about("load", "负荷曲线为生成数据", "the load curve is generated", value, source, entry.confidence)
-        )
-    return found

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from layers.contracts import InputError, Origin, SourceCard
 from siting.parks.kernels import run_storage, storage_step
 from siting.parks.loads import generated_load, load_shapes, read_park_load
-from siting.parks.matching import GridPoint, Park, Reach, Sources, Storage, match_park, sources_near, write_park_hours
+from siting.parks.matching import GridPoint, Park, Storage, match_park, write_park_hours
+from siting.parks.supply import Reach, Sources, sources_near
 from siting.yields.hourly_store import HourlyStore
 
 NO_STORAGE, NO_LIMIT = Storage(), GridPoint()
@@ -104,7 +105,7 @@ def test_every_hour_balances_and_the_store_keeps_its_bounds(seed, power, hours, 
     assert not ((got.import_mw > 0) & (got.export_mw > 0)).any()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), more_power=st.floats(1, 4), more_energy=st.floats(1, 4))
 def test_more_storage_never_lowers_the_green_share(seed, more_power, more_energy):
     rng = np.random.default_rng(seed)

@@ -13,14 +13,15 @@ import pandas as pd
 import pytest
 
 from layers.contracts import Finding, InputError
-from siting.parks.matching import PARK_HOURS, PARKS
+from siting.parks.contracts import PARK_HOURS, PARKS
 from study.checks.all import check_study
 from study.outputs.exports import read_table
 from study.outputs.park_files import write_parks
 from study.pipeline import Results
 from study.run import open_results
 from study.schema.file import StudyFile
-from study.sites.parks import compute_parks, park_assumptions, park_findings
+from study.sites.park_checks import park_assumptions, park_findings
+from study.sites.parks import compute_parks
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 
@@ -40,7 +41,8 @@ def _samples() -> ModuleType:
 
 PARK = {
     "id": "estate", "name_zh": "园区", "name_en": "Estate", "lon": 116.2, "lat": 33.5, "radius_km": 30.0,
-    "peak_mw": 20.0, "pv_mw": 30.0, "grid_price_cny_per_mwh": 600.0, "price_source": "tariff",
+    "peak_mw": 20.0, "pv_mw": 20.0, "wind_mw": 20.0, "grid_price_cny_per_mwh": 600.0, "price_source": "tariff",
+    "host_types": ("roof_industrial", "roof_public", "roof_rural", "fish_pond", "wind_plain"), "sizing": False,
 }  # fmt: skip
 
 
@@ -73,6 +75,8 @@ def test_a_good_park_passes(plain: Study):
         ({"shape": "continuos"}, "parks.unknown_shape"),
         ({"storage_mw": 5.0}, "parks.storage"),
         ({"price_source": " "}, "parks.price_source"),
+        ({"host_types": ["roof_industry"]}, "parks.unknown_host_type"),
+        ({"sizes": "least_cost"}, "parks.sizes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_park_is_named(plain: Study, change: dict[str, object], rule: str):
@@ -113,7 +117,7 @@ def test_a_run_writes_the_table_and_the_hours_of_every_park(results: Results, tm
     write_parks(parks, tmp_path)
     table = read_table(tmp_path / "parks.csv", PARKS)
     assert table["park_id"].tolist() == ["estate", "free"]
-    assert (table["pv_mw"] <= 30 + 1e-9).all()
+    assert (table["pv_mw"] <= 20 + 1e-9).all()
     assert (table["green_mwh"] > 0).all()
     assert table["load_origin"].str.startswith("generated").all()
     for row in table.itertuples():
@@ -131,13 +135,27 @@ def test_a_run_writes_the_table_and_the_hours_of_every_park(results: Results, tm
 def test_green_hours_are_those_of_the_candidates(results: Results):
     """The sum of the yearly energies of what is matched in full is the energy that the yields state."""
     table, match = results.get("parks").parks, results.get("parks").matches[0]
-    names = str(table["candidates"].iloc[0]).split()
+    sites = results.get("parks").sites
+    sites = sites[sites["park_id"] == table["park_id"].iloc[0]].set_index("candidate_id")
+    assert " ".join(sites.index) == table["candidates"].iloc[0]
     candidates = results.get("sites").candidates.set_index("candidate_id")
     energy = results.get("costs").yields.set_index("candidate_id")["energy_mwh"]
-    capacity = candidates["grid_capacity_mw"][names]
-    pv = (candidates["kind"][names] != "wind").to_numpy()
-    part = np.where(pv, np.clip(30 - (capacity.where(pv, 0).cumsum() - capacity.where(pv, 0)), 0, capacity), capacity)
-    assert match.hours["green_mw"].sum() == pytest.approx((energy[names] * part / capacity).sum(), rel=1e-4)
+    part = sites["park_mw"] / candidates["grid_capacity_mw"][sites.index]
+    assert match.hours["green_mw"].sum() == pytest.approx((energy[sites.index] * part).sum(), rel=1e-4)
+    assert match.hours["green_mw"].sum() == pytest.approx(sites["energy_mwh"].sum(), rel=1e-4)
+    assert sites["park_mw"].sum() == pytest.approx(table["pv_mw"].iloc[0] + table["wind_mw"].iloc[0])
+
+
+def test_no_megawatt_serves_two_parks(results: Results):
+    """The second park gets what the first leaves: together never more than a site has."""
+    sites = results.get("parks").sites
+    assert set(sites["park_id"]) == {"estate", "free"}
+    whole = sites.drop_duplicates("candidate_id").set_index("candidate_id")["grid_capacity_mw"]
+    shared = sites.groupby("candidate_id")["park_mw"].sum()
+    assert (shared <= whole[shared.index] + 1e-9).all()
+    assert sites.groupby("candidate_id").size().max() == 2  # some site is indeed wanted by both
+    last = sites.drop_duplicates("candidate_id", keep="last").set_index("candidate_id")
+    assert (last["left_mw"] + shared[last.index]).to_numpy() == pytest.approx(whole[last.index].to_numpy())
 
 
 def test_an_unknown_candidate_is_refused_with_the_nearest(results: Results):
@@ -162,6 +180,35 @@ def test_no_park_no_file(results: Results, plain: Study, tmp_path: Path):
     other = Results(plain, results.stages, results.cache)
     write_parks(compute_parks(other), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_price_of_storage_moves_no_other_stage(plain: Study, tmp_path: Path):
+    """A what-if of the park's prices, sizes or limits asks nothing else anew; its keys tell."""
+    before = open_results(with_parks(plain, PARK), root=tmp_path)
+    after = open_results(with_parks(plain, PARK | {"storage_cny_per_mwh": 800_000.0}), root=tmp_path)
+    moved = {stage.name for stage in before.stages if before.key(stage.name) != after.key(stage.name)}
+    assert moved == {"parks"}
+
+
+def test_sizes_at_least_cost_are_those_of_the_sizing(results: Results):
+    """A park whose sizes are worked out is matched with the row that keeps the rules; what match and row say agrees."""
+    open_sizes = {name: value for name, value in PARK.items() if name not in ("pv_mw", "wind_mw", "sizing")}
+    sized = open_sizes | {"sizes": "least_cost", "peak_mw": 4.0}
+    parks = compute_parks(Results(with_parks(results.study, sized), results.stages, results.cache))
+    row, park = parks.sizing.set_index("aim").loc["rules"], parks.parks.iloc[0]
+    assert row["reached"] == "yes"
+    assert park["storage_method"] == "least_cost"
+    assert park["rule_verdict"] == "kept"
+    same = ["pv_mw", "wind_mw", "storage_mw", "green_share", "import_mwh", "annual_cost_cny", "co2_t"]
+    assert park[same].to_numpy(float) == pytest.approx(row[same].to_numpy(float), rel=1e-9)
+
+
+def test_dwellings_serve_no_park_that_does_not_name_them(results: Results):
+    silent = {name: value for name, value in PARK.items() if name != "host_types"}
+    parks = compute_parks(Results(with_parks(results.study, silent), results.stages, results.cache))
+    host = results.get("sites").candidates.set_index("candidate_id")["host_type"]
+    assert len(parks.sites)
+    assert "roof_rural" not in set(host[parks.sites["candidate_id"]])
 
 
 def test_what_is_assumed_is_told_in_both_languages(results: Results):

@@ -14,13 +14,13 @@ from grid.contracts import SUBSTATIONS, UPGRADES
 from layers.tables import Table
 from maps.contracts import PROJECTS, TARGETS
 from siting.cost.contracts import CO2_AVOIDED, COST_BY_TECHNOLOGY
-from siting.parks.matching import PARK_HOURS, PARKS
+from siting.parks.contracts import PARK_TABLES
 from siting.rules.compare import PACK_CHANGES, PACK_RULES, PACK_STATES
 from siting.scoring.contracts import SENSITIVITY, STABILITY
 from study.outputs.labels import column_title, definitions, titled_columns, value_labels, with_value_labels
 from study.run_folder.tables import plan_contracts
 
-PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES, PARKS, PARK_HOURS)
+PACKS = (PACK_STATES, PACK_RULES, PACK_CHANGES, *PARK_TABLES)
 CONTRACTS = (
     PROJECTS, SUBSTATIONS, TARGETS, UPGRADES, STABILITY, SENSITIVITY, COST_BY_TECHNOLOGY, CO2_AVOIDED, *PACKS,
     *plan_contracts(),
