@@ -29,6 +29,8 @@ def binding_rows(answer: PlanAnswer) -> list[Binding]:
     """Rows with a price at the plan, the dearest first: measures fixed, rows of all rounds."""
     problem = answer.problem
     master = Master(problem)
+    if problem.settings.objective == "least_cny_per_mw":
+        master.price_per_mw = answer.objective_cny / max(answer.value, 1e-9)
     master.add_cuts(answer.cuts)
     solved = master.solve(whole=False, measures=answer.decision.measures)
     found: dict[tuple[object, ...], Binding] = {}

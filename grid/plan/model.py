@@ -113,6 +113,8 @@ class Master:
         self.curtailed = self._curtailed_columns(weight)
         self.agreements = AgreementColumns(p, self._table, weight)
         self.missing = self._table.add((len(p.targets),), INF, PENALTY_PER_MW)
+        floor = int(p.settings.objective == "least_cny_per_mw")
+        self.below_floor = self._table.add((floor,), INF, PENALTY_PER_MW)
 
     def _curtailed_columns(self, weight: Floats) -> Ints:
         """Curtailed power of each bus; a point where nothing may be curtailed has an upper bound of 0."""
@@ -245,7 +247,8 @@ class Master:
                 [*spent, *([stored] * len(self.storage.content))],
             )
         if settings.objective == "least_cny_per_mw":
-            rows.add(settings.least_mw, INF, self.x[:, -1], [1.0] * len(self.x))
+            index = [*self.x[:, -1], *self.below_floor]
+            rows.add(settings.least_mw, INF, index, [1.0] * len(index))
 
     def _cost_of(self, stage: int) -> tuple[list[int], list[float]]:
         """Columns and yearly cost [million CNY] of one stage."""
@@ -335,10 +338,12 @@ class Master:
         built: np.ndarray | None = None,
         missing_at_most: Floats | None = None,
         gap: float = 1e-6,
+        room: float = 1e-6,
         time_limit_s: float = 60.0,
         start: Floats | None = None,
     ) -> Solved:
-        """Solve with or without integrality, measures, built lots and collectors fixed where given.
+        """Solve with or without integrality, measures, built lots and collectors fixed where given; a whole solve ends
+        within ``gap`` of the objective or, by the objective's unit, within ``room`` of the bound.
 
         Raises
         ------
@@ -364,6 +369,7 @@ class Master:
             highs = quiet_highs()
             highs.passModel(self._highs.getLp())
             highs.setOptionValue("mip_rel_gap", gap)
+            highs.setOptionValue("mip_abs_gap", max(room, 1e-6))
             highs.setOptionValue("mip_max_nodes", MOST_NODES)
             highs.setOptionValue("time_limit", time_limit_s)
             if start is not None:
@@ -383,7 +389,7 @@ class Master:
         columns = np.array(solution.col_value)
         prices = np.zeros(0) if whole else np.abs(np.array(solution.row_dual)[self.first_cut_row :])
         cost = np.array(self._table.cost)
-        cost[self.missing] = 0.0
+        cost[self.missing] = cost[self.below_floor] = 0.0
         objective = float(info.objective_function_value)
         return Solved(
             self._decision(columns),

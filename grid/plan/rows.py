@@ -266,9 +266,7 @@ class NetworkBook:
                 continue
             effect = self._influence.get(measure.id, {}).get(name)
             if effect is None and strange:
-                effect = self._influence.get(measure.id, {}).get(
-                    (kind, _parent(element, known), _parent(outage, known))
-                )
+                effect = self._influence.get(measure.id, {}).get((kind, *_base_row(element, outage, known)))
             if effect is None:
                 continue
             relief = _relief(kind, effect if not built else _inverse(kind, effect), nominal)
@@ -441,11 +439,23 @@ def _made_by(measure: PlanMeasure, element: str) -> bool:
     return element.startswith(measure.element) or measure.element in element.split(">")
 
 
+def _base_row(element: str, outage: str, known: frozenset[str]) -> tuple[str, str]:
+    """(element, outage) of the network without measures that a row of a new element is like.
+
+    Where of an element and the new one beside it one is lost, the other carries what was carried before: with nothing
+    out, since no network has a row of an element under its own loss.
+    """
+    at, lost = _parent(element, known), _parent(outage, known)
+    return at, "" if at == lost else lost
+
+
 def _parent(element: str, known: frozenset[str]) -> str:
-    """The element that a new one stands beside: the longest known id that its own begins with."""
+    """The element that a new one stands beside or is a part of: the longest known id that its own begins with, or the
+    line that a station cuts (``station>line``)."""
     if element in known or not element:
         return element
-    return max((e for e in known if element.startswith(e)), key=len, default=element)
+    ends = element.split(">")[-1]
+    return max((e for e in known if element.startswith(e) or ends.startswith(e)), key=len, default=element)
 
 
 def _by_model(sweep: CaseSweep, buses: Sequence[str], injections_mw: Floats) -> Floats:

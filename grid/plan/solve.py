@@ -45,6 +45,8 @@ MOST_CHOICES = 30
 MISSING_ROOM = 1e-3
 """MW by which a target may lack more in step 3 than in the best plan of step 2."""
 DINKELBACH_ROUNDS = 6
+LEAST_QUANTITY_MW = 1e-3
+"""A plan of less is none."""
 MASTER_TIME_S = 20.0
 """Least seconds by the clock for one choice; it ends by its number of nodes, so that only a machine that is many times
 slower than others answers otherwise."""
@@ -283,20 +285,32 @@ def probes(search: Search, solved: Solved) -> list[tuple[int, float, Floats]]:
 
 
 def _cheapest_mw(search: Search) -> Best:
-    """Dinkelbach: the price at which cost - price x MW is least zero is the least cost by MW."""
+    """Dinkelbach: the price at which cost - price x MW is least zero is the least cost by MW. The best plan of a round
+    is what the next one begins with, so that none is worse."""
+    best = None
     for _ in range(DINKELBACH_ROUNDS):
-        best = _choices(search, None)
+        best = _choices(search, None, best)
         solved = best.clean.solved
-        price = solved.cost_cny / max(solved.quantity, 1e-9)
+        nothing = solved.quantity < LEAST_QUANTITY_MW
+        price = _dearest_mw(search.problem) if nothing else solved.cost_cny / solved.quantity
         if abs(price - search.master.price_per_mw) <= 1e-6 * price:
             break
         search.master.price_per_mw = price
+    assert best is not None
     return best
+
+
+def _dearest_mw(problem: PlanProblem) -> float:
+    """Yearly cost of the dearest candidate by MW: at this price something is worth building."""
+    return max(
+        problem.lots[k].cost_cny_per_mw_a + access.cny_per_mw_a + access.fixed_cny_per_a / problem.lots[k].capacity_mw
+        for k, access in problem.offers
+    )
 
 
 def _choices(search: Search, missing: Floats | None, known: Best | None = None) -> Best:
     """Step 2: choose by the mixed-integer master, make clean, compare with the bound."""
-    gap = search.problem.settings.gap
+    gap, by_mw = search.problem.settings.gap, search.problem.settings.objective == "least_cny_per_mw"
     best: Clean | None = None
     bound = -np.inf
     guess = None
@@ -311,6 +325,7 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
                 whole=True,
                 missing_at_most=missing,
                 gap=gap / 3,
+                room=gap / 3 * (best.solved.cost_cny / 1e6 if best is not None and by_mw else 0.0),
                 time_limit_s=max(MASTER_TIME_S, search.left_s),
                 start=guess,
             )
@@ -321,7 +336,7 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
         search.note("choice", chosen, 0, 0, begun)
         bound = max(bound, chosen.bound)
         clean_best = best is not None and not best.violations
-        if best is not None and clean_best and _gap(best.solved.objective, bound) <= gap:
+        if best is not None and clean_best and _gap(search, best.solved, bound) <= gap:
             break
         measures, built = chosen.decision.measures, search.master.built_of(chosen.columns)
         worse_than = best.solved.objective if best is not None and clean_best else np.inf
@@ -335,7 +350,7 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
             clean.proved and not clean.violations and (not clean_best or clean.solved.objective < worse_than)
         ):
             best, guess = clean, clean.solved.columns
-        if not best.violations and _gap(best.solved.objective, bound) <= gap:
+        if not best.violations and _gap(search, best.solved, bound) <= gap:
             break
         key = measures.tobytes() + built.tobytes()
         if search.left_s < 0 or (key in tried and chosen.optimal):
@@ -354,9 +369,12 @@ def priced(search: Search, clean: Clean, missing: Floats | None) -> Clean:
     return search.clean("cost alone", solved.decision.measures, built, missing)
 
 
-def _gap(objective: float, bound: float) -> float:
-    """Distance of the bound from the objective, by the objective's size."""
-    return max(0.0, objective - bound) / max(abs(objective), 1e-9)
+def _gap(search: Search, solved: Solved, bound: float) -> float:
+    """Distance of the bound from a plan's objective, by the objective's size; where cost less price by MW is minimised,
+    which ends at zero, by the plan's cost: a share of the cost by MW."""
+    by_mw = search.problem.settings.objective == "least_cny_per_mw"
+    size = solved.cost_cny / 1e6 if by_mw else abs(solved.objective)
+    return max(0.0, solved.objective - bound) / max(size, 1e-9)
 
 
 def violations_of(reached: Reached, stage: int, point: str) -> list[Violation]:
@@ -381,7 +399,7 @@ def finish(search: Search, best: Best) -> PlanAnswer:
     objective = solved.cost_cny
     if in_money and penalty > 0:
         bound = min(bound, objective)
-    gap = 100 * _gap(solved.objective, best.bound)
+    gap = 100 * _gap(search, solved, best.bound)
     most, most_lp = _most(search, best)
     notes = (f"{best.clean.diverged} states ended before the plan's injections",) if best.clean.diverged else ()
     return PlanAnswer(
@@ -431,6 +449,7 @@ def with_points(search: Search, best: Best, points: tuple[Point, ...], availabil
     together = np.hstack([old.availability, availability])
     problem = replace(old, points=(*old.points, *points), availability=together)
     master = Master(problem)
+    master.price_per_mw = search.master.price_per_mw
     master.add_cuts(search.cuts)
     wider = replace(search, problem=problem, master=master, book=search.book.of(problem))
     solved = best.clean.solved

@@ -54,6 +54,8 @@ STAGE_YEARS = 5.0
 """Years that the last stage stands for, and every one where there is only one."""
 STORAGE_MW_PER_BUS = 200.0
 STORAGE_BUSES = 24
+STORAGE_HOURS = (1.0, 8.0)
+"""Least and most content of a store by its power [h]; where a share of storage is asked for, each has its hours."""
 STORAGE_SUSTAIN_H = 4.0
 CYCLES_PER_A = 365.0
 EXTREME_BRANCHES = 12
@@ -153,12 +155,13 @@ def storage_terms(entry: PlanEntry) -> StorageTerms:
     assert cost is not None
     per_mwh = entry.storage_cny_per_mwh or cost.cny
     yearly = annuity(float(row["discount_rate"]), float(row["life_a"])) + float(row["om_share"])
+    least_hours = entry.storage_hours if entry.storage_share > 0 else STORAGE_HOURS[0]
     return StorageTerms(
         0.0,
         per_mwh * yearly,
         per_mwh,
-        1.0,
-        8.0,
+        least_hours,
+        max(STORAGE_HOURS[1], least_hours),
         float(row["efficiency"]),
         STORAGE_SUSTAIN_H,
         CYCLES_PER_A,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from grid.plan.contracts import Decision, PlanProblem
+from grid.plan.contracts import Decision, PlanAnswer, PlanProblem, PlanTarget
 from grid.plan.explain import Binding, why_missed
 from grid.plan.model import counts_for
 from layers.tables import Table, column
@@ -16,6 +20,10 @@ from study.schema.file import StudyFile
 
 MISSED_MW = 0.01
 """What a target lacks, at least, to be called missed."""
+
+FLOOR = "least_mw"
+FLOOR_LABELS = ("新增并网容量下限", "new grid capacity, at least")
+"""What the table calls the floor of the objective CNY by MW."""
 
 PLAN_TARGETS = Table(
     "plan_targets",
@@ -67,9 +75,37 @@ def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> 
                 en,
             )
         )
+    rows += _floor_row(plan.answer, binding, names)
     if not rows:
         return PLAN_TARGETS.empty()
     return PLAN_TARGETS.validate(pd.DataFrame(rows, columns=list(PLAN_TARGETS.columns)))
+
+
+def _floor_row(answer: PlanAnswer, binding: list[Binding], names: dict[str, tuple[str, str]]) -> list[tuple[Any, ...]]:
+    """The floor of grid capacity of the objective CNY by MW as a target; none where there is no floor.
+
+    Lots count by grid capacity here, not by what is installed.
+    """
+    problem, decision, last = answer.problem, answer.decision, len(answer.problem.stages) - 1
+    floor = problem.settings.least_mw
+    if problem.settings.objective != "least_cny_per_mw" or floor <= 0:
+        return []
+    planned, missing, zh, en = float(decision.mw[:, last].sum()), below_floor_mw(problem, decision), "", ""
+    if missing > MISSED_MW:
+        lots = tuple(replace(lot, installed_per_mw=1.0) for lot in problem.lots)
+        asked = replace(problem, lots=lots, targets=(PlanTarget(FLOOR, "renewable", last, floor),))
+        one = replace(answer, problem=asked, decision=replace(decision, missing_mw=np.array([missing])))
+        zh, en = why_missed(one, 0, binding)
+    year = problem.stages[last].year
+    texts = named(zh, names, "zh"), named(en, names, "en")
+    return [(FLOOR, *FLOOR_LABELS, "renewable", year, "at_least", floor, planned, missing, *texts)]
+
+
+def below_floor_mw(problem: PlanProblem, decision: Decision) -> float:
+    """By how much a plan misses the floor of grid capacity of the objective CNY by MW; 0 for other objectives."""
+    if problem.settings.objective != "least_cny_per_mw":
+        return 0.0
+    return max(0.0, problem.settings.least_mw - float(decision.mw[:, -1].sum()))
 
 
 def target_labels(file: StudyFile) -> dict[str, tuple[str, str]]:

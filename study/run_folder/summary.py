@@ -13,6 +13,7 @@ import pandas as pd
 from layers.contracts import Finding
 from study.network.year import Year
 from study.plan.search import StudyPlan
+from study.plan.target_table import below_floor_mw
 from study.run import Run
 
 
@@ -80,6 +81,7 @@ def _plan_lines(plan: StudyPlan | None) -> list[str]:
     ]
     for s, stage in enumerate(problem.stages):
         missing = sum(answer.decision.missing_mw[t] for t, one in enumerate(problem.targets) if one.stage == s)
+        missing += below_floor_mw(problem, answer.decision) if s == len(problem.stages) - 1 else 0.0
         lines.append(
             f"  plan   {stage.year}: {answer.decision.mw[:, s].sum():,.0f} MW, "
             f"{answer.decision.storage_mw[:, s].sum():,.0f} MW of storage, "

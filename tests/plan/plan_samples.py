@@ -56,6 +56,11 @@ def build(config, case):
     return net
 
 
+def plain_build(config, case):
+    """The network, whatever stands."""
+    return triangle(ka=0.3)
+
+
 ONE_STAGE = (Stage(2030, 1.0),)
 
 
