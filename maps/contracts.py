@@ -151,8 +151,7 @@ class SiteMapInput:
     (measure_id, stage, kind, name_zh, name_en, element, station_id, cost_cny; may have annual_cost_cny, called_mwh,
     unlocked_mw and, of new stations, lon, lat and joins, the lines that are looped in); ``ties``: planned tie lines
     (candidate_id, station_id, vn_kv, length_km, geometry in WGS-84); ``stages``: stage of each site in a plan
-    (candidate_id, stage); ``parks``: siting's PARKS table. ``list_file`` is where the project list lies, relative to
-    the page.
+    (candidate_id, stage). ``list_file`` is where the project list lies, relative to the page.
     """
 
     study: str
@@ -180,5 +179,4 @@ class SiteMapInput:
     measures: pd.DataFrame | None = None
     ties: gpd.GeoDataFrame | None = None
     stages: pd.DataFrame | None = None
-    parks: pd.DataFrame | None = None
     list_file: str = ""

@@ -14,12 +14,35 @@ _FUELS = {"pv": ("pv",), "wind": ("wind",), "renewable": ("pv", "wind"), "storag
 
 
 def plan_findings(study: Study) -> list[Finding]:
-    """Targets that do not say how much of them stands already: all of it then counts as new."""
-    return [
+    """Targets that do not say how much of them stands already: all of it then counts as new. Options without effect."""
+    unknown = [
         _installed_unknown(study, number, target)
         for number, target in enumerate(study.file.targets, start=1)
         if target.installed_mw is None
     ]
+    return [*unknown, *_without_effect(study)]
+
+
+def _without_effect(study: Study) -> list[Finding]:
+    """Options of the plan that say nothing beside the others."""
+    entry = study.file.plan
+    if entry is None:
+        return []
+    found = []
+    if entry.curtailment_in_cases and entry.hours == 0:
+        found.append(
+            Finding("warning", "plan.curtailment_free", study.shown_path, "plan", "curtailment_in_cases", "true",
+                    "named cases count no hours: without representative hours what is held back costs nothing and the "
+                    "utilisation floor has no effect.",
+                    "Set plan.hours (24), or leave curtailment_in_cases out.")
+        )  # fmt: skip
+    if entry.least_mw > 0 and entry.objective != "least_cny_per_mw":
+        found.append(
+            Finding("warning", "plan.floor_without_effect", study.shown_path, "plan", "least_mw", f"{entry.least_mw:g}",
+                    "least_mw is the floor of the objective least_cny_per_mw; for other objectives it has no effect.",
+                    "Set objective = \"least_cny_per_mw\", or give a quota with least_mw.")
+        )  # fmt: skip
+    return found
 
 
 def _installed_unknown(study: Study, number: int, target: TargetEntry) -> Finding:

@@ -20,6 +20,10 @@ PLAN_STORAGE = Table(
         "stage": column(int, "", "year"),
         "power_mw": column(float, "MW", "power", ge=0),
         "energy_mwh": column(float, "MWh", "content", ge=0),
+        "hours": column(float, "h", "content by power", ge=0),
+        "station_zh": column(str, "", "station of the bus"),
+        "station_en": column(str, "", "station of the bus"),
+        "investment_cny": column(float, "CNY", "of what stands by the stage", ge=0),
     },
 )
 
@@ -77,12 +81,18 @@ def binding_table(problem: PlanProblem, binding: list[Binding]) -> pd.DataFrame:
 
 def storage_table(problem: PlanProblem, decision: Decision) -> pd.DataFrame:
     """Storage by bus and stage."""
-    rows = [
-        (bus, stage.year, float(decision.storage_mw[k, s]), float(decision.storage_mwh[k, s]))
-        for k, bus in enumerate(problem.storage_buses if problem.storage else ())
-        for s, stage in enumerate(problem.stages)
-        if decision.storage_mw[k, s] > BUILT_MW
-    ]
-    return (
-        PLAN_STORAGE.validate(pd.DataFrame(rows, columns=list(PLAN_STORAGE.columns))) if rows else PLAN_STORAGE.empty()
-    )
+    if problem.storage is None:
+        return PLAN_STORAGE.empty()
+    network = problem.build(frozenset(), problem.points[0].case)
+    stations = network.buses[["bus_id", "station_id"]].merge(network.stations, on="station_id").set_index("bus_id")
+    rows = []
+    for k, bus in enumerate(problem.storage_buses):
+        zh, en = (str(stations[f"name_{language}"].get(bus, "")) for language in ("zh", "en"))
+        for s, stage in enumerate(problem.stages):
+            mw, mwh = float(decision.storage_mw[k, s]), float(decision.storage_mwh[k, s])
+            if mw > BUILT_MW:
+                money = mwh * problem.storage.investment_cny_per_mwh
+                rows.append((bus, stage.year, mw, mwh, mwh / mw, zh, en, money))
+    if not rows:
+        return PLAN_STORAGE.empty()
+    return PLAN_STORAGE.validate(pd.DataFrame(rows, columns=list(PLAN_STORAGE.columns)))

@@ -54,6 +54,23 @@ class NewStationEntry(Closed):
     source: str = ""
 
 
+MeasureKind = Literal[
+    "add_transformer",
+    "replace_transformer",
+    "high_impedance",
+    "second_circuit",
+    "reconductor",
+    "new_station",
+    "split_bus",
+    "reactor",
+    "capacitor",
+    "dynamic_rating",
+    "curtailment_contract",
+    "demand_response",
+]
+"""Kinds of measures that a plan may ask for; storage it sizes by itself."""
+
+
 class PlanEntry(Closed):
     """Which sites, connections and measures to build, in which year, at least cost; proved by AC load flow."""
 
@@ -78,7 +95,7 @@ class PlanEntry(Closed):
     """Representative hours of the year; 0: the named cases alone."""
     large_site_mw: Annotated[float, Field(gt=0)] = 40.0
     """Sites from this grid capacity on are decided one by one, smaller ones by bus and technology."""
-    measures: tuple[str, ...] = (
+    measures: tuple[MeasureKind, ...] = (
         "add_transformer",
         "replace_transformer",
         "second_circuit",

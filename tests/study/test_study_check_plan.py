@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
 import study_samples as samples
 
 from grid.contracts import Network
+from grid.measures.contracts import KINDS
 from layers.contracts import InputError
 from study.checks.all import check_study
 from study.checks.plan import plan_findings, refuse_unknown_stations
+from study.schema.outputs import MeasureKind
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 TARGET: dict[str, Any] = {
@@ -49,6 +51,25 @@ def test_plants_of_the_study_are_offered_as_what_stands(bozhou: Study) -> None:
     findings = plan_findings(samples.changed(bozhou, {"targets": [wind, TARGET]}))
     assert ["350 MW" in f.message for f in findings] == [True, False]
     assert ["350 if the named plants are all" in f.remedy for f in findings] == [True, False]
+
+
+def test_options_without_effect_are_named(bozhou: Study) -> None:
+    """Curtailment in cases that count no hours; a floor of MW beside an objective that has none."""
+    free = samples.changed(bozhou, {"plan.curtailment_in_cases": True, "plan.hours": 0, "plan.least_mw": 100.0})
+    rules = {f.rule: f for f in plan_findings(free) if f.rule.startswith("plan.")}
+    assert set(rules) == {"plan.curtailment_free", "plan.floor_without_effect"}
+    assert all(f.severity == "warning" and f.remedy for f in rules.values())
+    used = samples.changed(
+        bozhou, {"plan.curtailment_in_cases": True, "plan.least_mw": 100.0, "plan.objective": "least_cny_per_mw"}
+    )
+    assert [f for f in plan_findings(used) if f.rule.startswith("plan.")] == []
+
+
+def test_a_kind_of_measure_that_does_not_exist_is_refused(bozhou: Study) -> None:
+    """And the schema names every kind but storage, which the plan sizes by itself."""
+    assert {*get_args(MeasureKind), "storage"} == set(KINDS)
+    with pytest.raises(ValueError, match="add_transfomer"):
+        samples.changed(bozhou, {"plan.measures": ["add_transfomer"]})
 
 
 def test_less_than_nothing_cannot_stand(bozhou: Study) -> None:

@@ -180,6 +180,65 @@ def test_without_a_grid_budget_no_measure_is_built_and_as_much_stands_as_without
     assert told["no_budget"]["value"] == pytest.approx(told["no_menu"]["value"], rel=1e-6)
 
 
+# --- options that bind ----------------------------------------------------------------------------------------------
+
+
+def test_the_storage_share_is_a_tenth_of_the_plants_for_two_hours(first: Path) -> None:
+    """At the price of the standard tables: 979 000 CNY/MWh."""
+    (stage,) = summary(first)["stages"]
+    storage = pd.read_csv(first / "plan" / "storage.csv")
+    assert stage["storage_mw"] == pytest.approx(0.1 * stage["grid_capacity_mw"], rel=1e-6)
+    assert storage["power_mw"].sum() == pytest.approx(stage["storage_mw"], rel=1e-4)
+    assert storage["hours"].to_numpy() == pytest.approx(2.0)
+    assert storage["energy_mwh"].sum() == pytest.approx(2 * stage["storage_mw"], rel=1e-4)
+    assert storage["investment_cny"].sum() == pytest.approx(979_000 * stage["storage_mwh"], rel=1e-4)
+    assert storage[["station_zh", "station_en"]].notna().all(axis=None)
+
+
+def test_a_ratio_of_roofs_is_kept_where_ground_would_be_cheaper(root: Path, first: Path, tmp_path: Path) -> None:
+    before = pd.read_csv(first / "plan" / "sites.csv")
+    shares = before.groupby("technology")[["planned_capacity_mw", "capacity_mw"]].sum()
+    poor = (shares["planned_capacity_mw"] / shares["capacity_mw"]).idxmin()
+    least = round(float(shares["planned_capacity_mw"][poor] / shares["capacity_mw"][poor]) + 0.2, 2)
+    quota = f"""
+[[plan.quotas]]
+year = 2030
+technologies = ["{poor}"]
+least_share = {least}
+source = "what-if"
+"""
+    computed, run = planned(study_with(tmp_path, PLAN.format(mw=GOAL_MW) + quota), root)
+    assert computed == {"plan"}
+    after = pd.read_csv(run / "plan" / "sites.csv")
+    after = after[after["technology"] == poor]
+    assert after["planned_capacity_mw"].sum() == pytest.approx(least * after["capacity_mw"].sum(), rel=1e-3)
+    target = pd.read_csv(run / "plan" / "targets.csv").iloc[1]
+    assert target["planned_mw"] == pytest.approx(target["new_mw"], rel=1e-6)
+    assert summary(run)["objective_cny"] > summary(first)["objective_cny"]
+
+
+def test_least_cost_by_mw_is_no_dearer_than_the_greedy_plan_and_tells_its_floor(
+    root: Path, first: Path, tmp_path: Path
+) -> None:
+    for name, least in (("met", 60.0), ("missed", 5000.0)):
+        plan = PLAN.format(mw=0.0).replace(
+            "storage_share = 0.10", f'objective = "least_cny_per_mw"\nleast_mw = {least}'
+        )
+        computed, run = planned(study_with(tmp_path / name, plan), root)
+        assert computed == {"plan"}
+        told = summary(run)
+        greedy = told["greedy"]
+        assert told["ac_violations"] == 0
+        assert 0 <= told["gap_percent"] <= 1.0
+        if name == "met":
+            assert told["objective_cny"] / told["value"] <= greedy["objective_cny"] / greedy["value"] * (1 + 1e-6)
+        row = pd.read_csv(run / "plan" / "targets.csv", keep_default_na=False).set_index("target").loc["least_mw"]
+        assert (row["new_mw"], row["kind"], row["stage"]) == (least, "at_least", 2030)
+        assert row["planned_mw"] == pytest.approx(told["stages"][0]["grid_capacity_mw"], rel=1e-4)
+        assert row["missing_mw"] == pytest.approx(max(0.0, least - row["planned_mw"]), abs=0.1)
+        assert ("MW short" in row["why_en"]) == ("缺" in row["why_zh"]) == (name == "missed")
+
+
 # --- files of the run in other programs -----------------------------------------------------------------------------
 
 
