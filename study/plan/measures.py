@@ -41,12 +41,14 @@ class MeasureBook:
     def menu(self, wanted: Wanted) -> tuple[PlanMeasure, ...]:
         """New stations near what binds, measures for elements in the menu's order, agreements at buses."""
         kinds = [kind for kind in self.entry.measures if kind not in (*AGREEMENTS, "storage")]
+        with_load = set(self.network.loads["bus_id"])
+        fed = [bus for bus in wanted.fed_buses if bus in with_load]
         near = [s for s in self.stations if is_near(self.network, wanted.elements, s)]
         found = [
             self._rows((), ["new_station"] if "new_station" in kinds else [], near),
             self._rows(wanted.elements, kinds),
             self._rows(wanted.held_buses[:AGREEMENT_BUSES], [k for k in AGREEMENTS[:1] if k in self.entry.measures]),
-            self._rows(wanted.fed_buses[:AGREEMENT_BUSES], [k for k in AGREEMENTS[1:] if k in self.entry.measures]),
+            self._rows(fed[:AGREEMENT_BUSES], [k for k in AGREEMENTS[1:] if k in self.entry.measures]),
         ]
         return tuple(plan_measure(row, self.entry.decided_in) for rows in found for row in rows.itertuples())
 

@@ -1,9 +1,18 @@
 """The menu as data: every measure that a plan may take has a price with its year, a source, a grade and a lead time."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grid_study"))
+from gridstudy_networks import triangle
+
 from grid.measures.contracts import KINDS
+from grid.plan.contracts import Wanted
 from grid.standards_tables import standard_table
+from study.plan.measures import AGREEMENT_BUSES, MeasureBook
+from study.schema.outputs import PlanEntry
 
 LEVELS = {
     "add_transformer": (110, 220, 500),
@@ -46,6 +55,20 @@ def test_what_a_measure_costs_is_a_row_at_its_levels_or_a_price_by_the_mwh():
         at = [level for level in LEVELS[row["cost_kind"]] if row["vn_min_kv"] <= level <= row["vn_max_kv"]]
         assert at
         assert set(at) <= set(of_kind["vn_kv"])
+
+
+def test_a_reactor_for_light_load_and_a_capacitor_for_heavy_load_stand_together():
+    menu = standard_table("measures").set_index("measure")
+    for level in ("10", "110"):
+        reactor, capacitor = menu.loc[f"reactor_{level}"], menu.loc[f"capacitor_{level}"]
+        assert reactor["exclusive"] != capacitor["exclusive"]
+        assert reactor["load_share_max"] <= capacitor["load_share_min"]
+
+
+def test_demand_response_is_offered_at_the_most_wanted_loads_however_many_buses_without_load_are_wanted_more():
+    one = MeasureBook(triangle(), PlanEntry(measures=("demand_response",)))
+    wanted = ("A/110", *(f"nothing {k}" for k in range(AGREEMENT_BUSES)), "D/110", "C/10")
+    assert [m.element for m in one.menu(Wanted((), (), wanted))] == ["D/110", "C/10"]
 
 
 @pytest.mark.parametrize("kind", LEVELS)
