@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,10 +72,15 @@ def own_options(
     bays: pd.DataFrame,
     rules: Rules,
     router: Router | None = None,
+    stations: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Table CONNECTION_OPTIONS of all connections without a collector, in the order of candidates and buses."""
+    """Table CONNECTION_OPTIONS of all connections without a collector, in the order of candidates and buses.
+
+    With ``stations`` only those at these stations; the levels that the rules choose from are the whole network's.
+    """
     buses = placed_buses(network)
-    pairs = _pairs(candidates, buses, rules)
+    asked = np.ones(len(buses), dtype=bool) if stations is None else buses["station_id"].isin(stations).to_numpy(bool)
+    pairs = _pairs(candidates, buses, rules, asked)
     if pairs.empty:
         return CONNECTION_OPTIONS.empty()
     pairs = _with_routes(pairs, buses, rules, router)
@@ -110,8 +115,9 @@ def _why(vn_kv: float, feasible: bool, left: int, bays: int) -> tuple[str, str]:
     return f"容量与距离符合{vn_kv:g} kV接入规则", f"capacity and distance fit {vn_kv:g} kV"
 
 
-def _pairs(candidates: pd.DataFrame, buses: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Candidate, bus and level wherever the rules allow the level and the straight line is within reach."""
+def _pairs(candidates: pd.DataFrame, buses: pd.DataFrame, rules: Rules, asked: Bools) -> pd.DataFrame:
+    """Candidate, bus and level wherever the rules allow the level and the straight line is within reach; of the buses
+    that are asked for."""
     level = buses["level"].to_numpy(float)
     modelled = np.unique(level).tolist()
     lons, lats = buses["lon"].to_numpy(float), buses["lat"].to_numpy(float)
@@ -125,7 +131,7 @@ def _pairs(candidates: pd.DataFrame, buses: pd.DataFrame, rules: Rules) -> pd.Da
             if vn not in rules.reach:
                 continue
             reach_km, line = rules.reach[vn].max_length_km, rules.line(vn, mw)
-            near.append(np.flatnonzero((level == vn) & (straight <= reach_km)))
+            near.append(np.flatnonzero(asked & (level == vn) & (straight <= reach_km)))
             ways.append(
                 {
                     "candidate_id": row.candidate_id,

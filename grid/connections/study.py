@@ -72,7 +72,7 @@ def study_connections(
     """
     rules = rules or Rules()
     bays = bay_limits(network, known_bays)
-    router = _router(terrain, candidates, network)
+    router = router_of(terrain, candidates, network)
     own = own_options(candidates, network, hosting, cases, bays, rules, router)
     grouped = (
         collector_options(candidates, network, hosting, cases, rules, router)
@@ -97,7 +97,7 @@ def study_connections(
         collectors=COLLECTORS.validate(collectors.astype({"chosen": bool})),
         bay_limits=bays,
         connections=CONNECTIONS.validate(connections),
-        tie_lines=_tie_lines(candidates, taken, collectors[collectors["chosen"]], buses, router, rules),
+        tie_lines=tie_lines_of(candidates, taken, collectors[collectors["chosen"]], buses, router, rules),
         objective_cny=choice.objective_cny,
         best_bound_cny=choice.best_bound_cny,
         fallback_zh=zh,
@@ -106,7 +106,7 @@ def study_connections(
     )
 
 
-def _router(terrain: RouteTerrain | None, candidates: pd.DataFrame, network: Network) -> Router | None:
+def router_of(terrain: RouteTerrain | None, candidates: pd.DataFrame, network: Network) -> Router | None:
     if terrain is None:
         return None
     stations = network.stations
@@ -180,7 +180,7 @@ class _Ends:
     lat1: float
 
 
-def _tie_lines(
+def tie_lines_of(
     candidates: pd.DataFrame,
     taken: pd.DataFrame,
     built: pd.DataFrame,

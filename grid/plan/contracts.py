@@ -72,7 +72,8 @@ class Point:
 class Access:
     """One way to connect a lot: a bus, what it costs a year once it is used, and per MW.
 
-    ``collector_id`` names a shared collector that has to be paid too; ``requires`` a measure that has to be built.
+    ``collector_id`` names a shared collector that has to be paid too; ``requires`` a measure that has to be built: a
+    new station, of whose bays at that bus (:attr:`PlanProblem.bays`) the access takes ``bays``.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Access:
     cny_per_mw_a: float = 0.0
     collector_id: str = ""
     requires: str = ""
+    bays: int = 0
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,8 @@ class PlanProblem:
     """Where given, measures for what binds without them are taken from here, beside ``measures``."""
     agreement_buses: tuple[str, ...] = ()
     """Buses beside those of lots and storage at which the menu's agreements may act."""
+    bays: Mapping[str, int] = field(default_factory=dict)
+    """Bays of new stations by bus, for accesses that require the station; a bus that is not named has enough."""
 
     @cached_property
     def offers(self) -> tuple[tuple[int, Access], ...]:
@@ -264,6 +268,11 @@ class PlanProblem:
     @cached_property
     def offer_bus(self) -> Ints:
         return np.array([self.bus_row[a.bus_id] for _, a in self.offers], dtype=np.int64)
+
+    @cached_property
+    def opening(self) -> frozenset[str]:
+        """Ids of the measures without which some access does not exist."""
+        return frozenset(access.requires for _, access in self.offers if access.requires)
 
     @cached_property
     def measure_row(self) -> Mapping[str, int]:

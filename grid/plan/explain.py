@@ -54,7 +54,7 @@ def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
     """Share of every lot in each built measure, by measure row; shares of a measure sum to 1.
 
     The use is what a lot puts on the rows that the measure relieves, each row by its relief against its limit; a
-    curtailment contract is used by the plants at its bus.
+    curtailment contract is used by the plants at its bus, a new station by those that connect there, if any does.
     """
     problem, decision = answer.problem, answer.decision
     last = len(problem.stages) - 1
@@ -67,9 +67,15 @@ def measure_use(answer: PlanAnswer) -> dict[int, Floats]:
         if agreement is not None and agreement.holds_back:
             there = problem.offer_bus == problem.bus_row[agreement.bus_id]
             np.add.at(one, problem.offer_lot[there], decision.mw[there, last])
+    connected = set()
+    for (lot, access), one_mw in zip(problem.offers, decision.mw[:, last].tolist(), strict=True):
+        station = problem.measure_row[access.requires] if access.requires else -1
+        if one_mw > 0 and station in use:
+            use[station][lot] += one_mw
+            connected.add(station)
     for cut in answer.cuts:
         for need in cut.needs:
-            if need.measure not in use or need.built:
+            if need.measure not in use or need.built or need.measure in connected:
                 continue
             put = np.maximum(cut.gradient[problem.offer_bus], 0.0) * full[:, cut.point]
             weight = 1.0 if np.isinf(need.relief) else min(1.0, need.relief / abs(cut.nominal))

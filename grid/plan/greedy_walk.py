@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grid.plan.contracts import Bools, Floats, Ints, PlanProblem
+from grid.plan.contracts import Access, Bools, Floats, Ints, PlanProblem
 from grid.plan.model import counts_for
 
 ROOM = 1 - 1e-9
@@ -108,6 +108,8 @@ class Walk:
         self.mw = np.zeros((len(p.offers), len(p.stages)))
         self.plants_cny = np.zeros(len(p.stages))
         self.used: set[int] = set()
+        self.bays = dict(p.bays)
+        self.stands = measures
         self.floors = [t for t in p.targets if not t.ceiling and t.group != "storage"]
         self.ceilings = [t for t in p.targets if t.ceiling and t.group != "storage"]
         self.have, self.under = np.zeros(len(self.floors)), np.zeros(len(self.ceilings))
@@ -155,13 +157,20 @@ class Walk:
             wanted.append(self.p.settings.least_mw - float(self.mw[:, -1].sum()))
         return max(wanted, default=0.0)
 
+    def _opened(self, access: Access, s: int, connected: bool) -> bool:
+        """Whether an access is there: its station stands and, for who is not connected yet, has bays left."""
+        if not access.requires:
+            return True
+        stands = bool(self.stands[self.p.measure_row[access.requires], s])
+        return stands and (connected or self.bays.get(access.bus_id, access.bays) >= access.bays)
+
     def _take(self, o: int, s: int, want: float) -> None:
         """As much of ``want`` [MW] of an offer from a stage on as its lot, ceilings, budgets and rows leave."""
         k, access = self.p.offers[o]
         lot, standing = self.p.lots[k], float(self.mw[o, -1])
         elsewhere = k in self.used and standing == 0
         want = min(want, lot.capacity_mw - standing)
-        if want <= LEAST_MW or elsewhere or access.requires or access.collector_id:
+        if want <= LEAST_MW or elsewhere or access.collector_id or not self._opened(access, s, standing > 0):
             return
         for t, have in zip(self.ceilings, self.under, strict=True):
             if t.stage >= s and counts_for(self.p, k, t):
@@ -180,6 +189,8 @@ class Walk:
         self.mw[o, s:] += want
         self.room[now] = left - slope * want
         self.used.add(k)
+        if access.requires and not standing and access.bus_id in self.bays:
+            self.bays[access.bus_id] -= access.bays
         for goals, reached in ((self.floors, self.have), (self.ceilings, self.under)):
             for i, t in enumerate(goals):
                 reached[i] += want * lot.installed_per_mw * (t.stage >= s and counts_for(self.p, k, t))

@@ -68,6 +68,7 @@ class Master:
         self._layout()
         rows = Rows()
         self._plant_rows(rows)
+        self._bay_rows(rows)
         self._measure_rows(rows)
         self.storage.add_rows(rows)
         self._year_rows(rows)
@@ -167,6 +168,20 @@ class Master:
                 rows.add(-INF, 0.0, index, [1.0] * len(offers) + [-collector.capacity_mw])
                 if s:
                     rows.add(0.0, INF, (self.q[c, s], self.q[c, s - 1]), (1.0, -1.0))
+
+    def _bay_rows(self, rows: Rows) -> None:
+        """Bays of a new station's bus: no more are taken than it has, none before the station stands."""
+        p, place = self.problem, np.cumsum(self.lumpy) - 1
+        for bus, count in p.bays.items():
+            there = [(o, access) for o, (_, access) in enumerate(p.offers) if access.bus_id == bus and access.requires]
+            if not there:
+                continue
+            measure = p.measure_row[there[0][1].requires]
+            share = [1.0 if self.lumpy[o] else 1.0 / p.lots[p.offer_lot[o]].capacity_mw for o, _ in there]
+            value = [access.bays * part for (_, access), part in zip(there, share, strict=True)]
+            for s in range(len(p.stages)):
+                index = [int(self.b[place[o], s] if self.lumpy[o] else self.x[o, s]) for o, _ in there]
+                rows.add(-INF, 0.0, [*index, int(self.y[measure, s])], [*value, -float(count)])
 
     def _measure_rows(self, rows: Rows) -> None:
         p = self.problem

@@ -63,6 +63,8 @@ FAR_PERCENT = 5.0
 """Excess from which a state is walked back before it is linearised (0.005 pu for voltages)."""
 LEAST_STEP = 0.02
 MEMORY_BYTES = 800e6
+ROUNDING_MW = 1e-4
+"""What HiGHS's tolerance may leave in a column that a row holds at zero."""
 NEAR_STATES = 2
 """States kept by network and point, one for each of two stages: the next one asked for is near one of them."""
 
@@ -133,7 +135,7 @@ class NetworkBook:
         if base is None:
             return None
         self.states_checked += base.count
-        added = _by_model(base, self.problem.buses, injections_mw) / BASE_MVA
+        added = injections_of_model(base, self.problem.buses, injections_mw) / BASE_MVA
         whole = self._from_near(base, (config, self.problem.points[point].id, load_factor), injections_mw, added)
         if whole is not None:
             return whole
@@ -160,7 +162,7 @@ class NetworkBook:
             if start is None:
                 sweep = shift_sweep(base, added)
             else:
-                before = _by_model(base, self.problem.buses, start.injections_mw) / BASE_MVA
+                before = injections_of_model(base, self.problem.buses, start.injections_mw) / BASE_MVA
                 sweep = shift_sweep(start.sweep, added - before)
             if sweep is not None:
                 reached = Reached(sweep, injections_mw, 1.0)
@@ -458,11 +460,17 @@ def _parent(element: str, known: frozenset[str]) -> str:
     return max((e for e in known if element.startswith(e) or ends.startswith(e)), key=len, default=element)
 
 
-def _by_model(sweep: CaseSweep, buses: Sequence[str], injections_mw: Floats) -> Floats:
-    """The injections in the model's order of buses; a bus that the network does not have must carry nothing."""
-    out = np.zeros(sweep.model.n_bus)
+def injections_of_model(sweep: CaseSweep, buses: Sequence[str], injections_mw: Floats) -> Floats:
+    """The injections in the model's order of buses; a bus that the network does not have must carry nothing.
+
+    Raises
+    ------
+    ValueError
+        If such a bus, that of a station which is not built, carries more than the programme's rounding.
+    """
+    out, known = np.zeros(sweep.model.n_bus), set(sweep.model.bus_ids)
     for bus, mw in zip(buses, injections_mw.tolist(), strict=True):
-        if mw:
+        if mw and (bus in known or abs(mw) > ROUNDING_MW):
             out[sweep.model.bus_index(bus)] += mw
     return out
 

@@ -215,7 +215,10 @@ def with_measures(search: Search, first: Clean) -> Search:
         wanted += tuple(m for m in problem.menu(what_is_wanted(search, first.solved)) if m.id not in known)
     of_network = tuple(m for m in wanted if m.agreement is None)
     agreements = tuple(m for m in wanted if m.agreement is not None)
-    wanted = _closed(of_network[: problem.settings.most_measures] + agreements, wanted)
+    # stations that plants may connect at are in whatever binds; the others are those for the dearest rows
+    opening = tuple(m for m in of_network if m.id in problem.opening)
+    others = tuple(m for m in of_network if m.id not in problem.opening)
+    wanted = _closed(opening + others[: problem.settings.most_measures] + agreements, wanted)
     if not wanted:
         return search
     problem = replace(problem, measures=wanted)

@@ -63,14 +63,11 @@ def plan_accesses(study: ConnectionStudy, candidates: Iterable[str], yearly: flo
     """
     chosen = study.tie_lines[study.tie_lines["candidate_id"] != ""].set_index("candidate_id")["tie_line_id"]
     wanted = [c for c in candidates if c in chosen.index]
-    by_id = study.options.set_index("option_id")
-    first = {c: by_id.loc[chosen[c]] for c in wanted}
     paid = study.connections.set_index("candidate_id")
-    cny = dict(zip(paid.index.astype(str), paid["connection_cost_cny"].astype(float), strict=True))
     found = {c: [_first(str(chosen[c]), paid.loc[c])] for c in wanted}
     free = _bays_left(study, chosen)
     gathered = _Gathered.of(study, free)
-    for row in _others(study.options, chosen, first, cny):
+    for row in _others(study.options, chosen[wanted], connection_terms(study)):
         mine = found[row.candidate_id]
         # dearer at a bus where the site may connect already: never pays
         if any(at.bus_id == row.bus_id and at.cost_cny <= row.cny for _, at, _ in mine):
@@ -160,14 +157,33 @@ class _Gathered:
         return True
 
 
-def _others(
-    options: pd.DataFrame, chosen: pd.Series, first: Mapping[str, Any], paid: Mapping[str, float]
-) -> Iterable[Any]:
-    """Points that the joint choice did not take, the least dearer first; ``cny`` is what each costs."""
-    rows = options[options["feasible"] & options["candidate_id"].isin(list(first)) & ~options["option_id"].isin(chosen)]
+@dataclass(frozen=True)
+class ConnectionTerms:
+    """What candidates pay in the joint choice, by candidate: the connection, and (in the plant's own cost) the step-up
+    station that goes with it, also where a collector spares it."""
+
+    paid_cny: pd.Series
+    step_up_cny: pd.Series
+
+
+def connection_terms(study: ConnectionStudy) -> ConnectionTerms:
+    """Terms of all candidates that the joint choice connects."""
+    paid = study.connections[study.connections["bus_id"] != ""].set_index("candidate_id")["connection_cost_cny"]
+    options = study.options
+    first = options[options["option_id"].isin(study.tie_lines["tie_line_id"])].set_index("candidate_id")
     own = options[options["feasible"] & (options["collector_id"] == "")].groupby("candidate_id")["rank_cny"].min()
-    base = {c: float(o["rank_cny"]) if not o["collector_id"] else float(own.get(c, 0.0)) for c, o in first.items()}
-    step_up = (rows["rank_cny"] - rows["candidate_id"].map(base)).clip(lower=0.0)
+    spared = own.reindex(first.index).fillna(0.0)
+    return ConnectionTerms(
+        paid.astype(float), first["rank_cny"].where(first["collector_id"] == "", spared).astype(float)
+    )
+
+
+def _others(options: pd.DataFrame, chosen: pd.Series, terms: ConnectionTerms) -> Iterable[Any]:
+    """Points that the joint choice did not take, the least dearer first; ``cny`` is what each costs."""
+    rows = options[
+        options["feasible"] & options["candidate_id"].isin(chosen.index) & ~options["option_id"].isin(chosen)
+    ]
+    step_up = (rows["rank_cny"] - rows["candidate_id"].map(terms.step_up_cny)).clip(lower=0.0)
     rows = rows.assign(cny=rows["line_cny"] + rows["bay_cny"] + step_up)
-    rows["dearer"] = rows["cny"] - rows["candidate_id"].map(paid).astype(float)
+    rows["dearer"] = rows["cny"] - rows["candidate_id"].map(terms.paid_cny)
     return rows.sort_values(["dearer", "option_id"], kind="stable").itertuples(index=False)

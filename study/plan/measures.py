@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,12 @@ class MeasureBook:
             self._rows(fed[:AGREEMENT_BUSES], [k for k in AGREEMENTS[1:] if k in self.entry.measures]),
         ]
         return tuple(plan_measure(row, self.entry.decided_in) for rows in found for row in rows.itertuples())
+
+    def opening(self, measure_ids: Collection[str]) -> tuple[PlanMeasure, ...]:
+        """The new stations of these ids, whatever binds: plants may connect there."""
+        found = self._rows((), ["new_station"], self.stations)
+        found = found[found["measure_id"].isin(measure_ids)]
+        return tuple(plan_measure(row, self.entry.decided_in) for row in found.itertuples())
 
     def _rows(
         self, elements: Sequence[str], kinds: Sequence[str], stations: Sequence[PlannedStation] = ()
@@ -138,6 +144,14 @@ def new_stations(file: StudyFile) -> tuple[PlannedStation, ...]:
         for s in file.plan.stations
     ]
     return tuple(replace(s, station_id=f"new{k:03d}") for k, s in enumerate((*own, *placed), start=1))
+
+
+def stations_on_offer(network: Network, stations: Sequence[PlannedStation]) -> pd.DataFrame:
+    """Table MEASURES of what builds the stations: of each its first row of the menu."""
+    from grid.measures.menu import measures_menu
+
+    found = measures_menu(network, (), planned=stations, kinds=("new_station",))
+    return found.drop_duplicates("element").reset_index(drop=True)
 
 
 def is_near(network: Network, elements: Sequence[str], station: PlannedStation) -> bool:

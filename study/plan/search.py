@@ -44,6 +44,7 @@ from study.plan.basis import (
     year_loading,
 )
 from study.plan.measures import MeasureBook, agreement_buses, new_stations
+from study.plan.station_access import StationAccesses, with_new_stations
 from study.schema.file import StudyFile
 from study.schema.outputs import PlanEntry, QuotaEntry, TargetEntry
 
@@ -170,10 +171,10 @@ def storage_terms(entry: PlanEntry) -> StorageTerms:
 
 
 def storage_buses(lots: tuple[Lot, ...]) -> tuple[str, ...]:
-    """Buses at which storage may stand: those that the most candidate capacity could connect to."""
+    """Buses at which storage may stand: those that the most candidate capacity could connect to, new stations apart."""
     capacity: dict[str, float] = {}
     for lot in lots:
-        for bus in {access.bus_id for access in lot.accesses}:
+        for bus in {access.bus_id for access in lot.accesses if not access.requires}:
             capacity[bus] = capacity.get(bus, 0.0) + lot.capacity_mw
     return tuple(sorted(sorted(capacity, key=lambda b: (-capacity[b], b))[:STORAGE_BUSES]))
 
@@ -184,14 +185,17 @@ def _without_stations(lot: Lot, basis: PlanBasis, dropped: tuple[str, ...]) -> L
     return lot if len(stays) == len(lot.accesses) else replace(lot, accesses=stays)
 
 
-def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanProblem:
-    """The problem of a study."""
+def plan_problem(
+    file: StudyFile, basis: PlanBasis, book: MeasureBook, new: StationAccesses | None = None
+) -> PlanProblem:
+    """The problem of a study; ``new`` are the ways to connect at new stations."""
     from grid.limits import LimitSettings
 
     entry = file.plan
     assert entry is not None
     stages = plan_stages(file)
-    standing = [_without_stations(lot, basis, entry.dropped_stations) for lot in basis.lots]
+    new = StationAccesses() if new is None else new
+    standing = [with_new_stations(_without_stations(lot, basis, entry.dropped_stations), new) for lot in basis.lots]
     use = [k for k, lot in enumerate(standing) if lot.accesses]
     lots = tuple(standing[k] for k in use)
     shared = {access.collector_id for lot in lots for access in lot.accesses}
@@ -220,7 +224,7 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
         points,
         lots,
         basis.availability[use],
-        (),
+        book.opening({access.requires for lot in lots for access in lot.accesses if access.requires}),
         plan_targets(file, stages, lots),
         settings,
         LimitSettings.standard(),
@@ -230,6 +234,7 @@ def plan_problem(file: StudyFile, basis: PlanBasis, book: MeasureBook) -> PlanPr
         storage_buses(lots),
         book.menu,
         agreement_buses(book.network, entry),
+        new.bays,
     )
 
 
@@ -251,7 +256,7 @@ def compute_plan(results: Results) -> StudyPlan | None:
     assert entry is not None
     refuse_unknown_stations(results.study, results.get("network"))
     book = MeasureBook(results.get("network"), entry, new_stations(results.study.file))
-    problem = plan_problem(results.study.file, basis, book)
+    problem = plan_problem(results.study.file, basis, book, results.get("station_accesses"))
     refuse_nothing_left(results.study, len(entry.dropped_stations), len(problem.lots))
     return make_plan(problem, book, basis, results.progress, compute_year_of_plan(results, basis, problem))
 
@@ -325,8 +330,9 @@ def extreme_points(
     last = len(problem.stages) - 1
     new_mw = decision.mw[:, last, None] * year.profiles[problem.offer_lot]
     network = book.build(decision.config(problem, last), year.mean)
-    buses = [access.bus_id for _, access in problem.offers]
-    loading, branches = year_loading(network, year.mean, year.load, year.pv, year.wind, buses, new_mw)
+    used = np.flatnonzero(decision.mw[:, last] > 0)  # what is not used may be at a station that does not stand
+    buses = [problem.offers[o][1].bus_id for o in used.tolist()]
+    loading, branches = year_loading(network, year.mean, year.load, year.pv, year.wind, buses, new_mw[used])
     net = float(network.loads["p_mw"].sum()) * year.load * problem.stages[last].load_factor - new_mw.sum(axis=0)
     found = extreme_hours(year.load, year.pv, year.wind, net, loading, branches, EXTREME_BRANCHES)
     known = {point.id for point in problem.points}

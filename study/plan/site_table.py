@@ -17,6 +17,7 @@ from study.pipeline import Results
 from study.plan.access import PlanAccesses
 from study.plan.basis import PlanBasis, connected_candidates, connection_rate
 from study.plan.search import StudyPlan, plan_names
+from study.plan.station_access import with_station_places
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,7 +89,8 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     problem = plan.answer.problem
     last = len(problem.stages) - 1
     table = built_by_candidate(plan, basis).merge(connected_candidates(results), on="candidate_id", how="left")
-    table = at_chosen_access(table, problem, plan.answer.decision, basis.accesses)
+    accesses = with_station_places(basis.accesses, results.get("station_accesses"))
+    table = at_chosen_access(table, problem, plan.answer.decision, accesses)
     mw = table[last].to_numpy(float)
     part = mw / table["grid_capacity_mw"].to_numpy(float)
     stages = table[list(range(len(problem.stages)))].to_numpy(float) > BUILT_MW
@@ -105,7 +107,7 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     table["own_upgrade_cny"] = np.where(mw > BUILT_MW, table["connection_cost_cny"].fillna(0.0), 0.0)
     _add_measures(table, plan)
     _add_reasons(table, problem, binding, part, plan_names(plan))
-    _add_places(table, results)
+    _add_places(table, results, plan)
     yearly = part * table["yearly_cny"] + np.where(mw > BUILT_MW, table["connection_cny_per_a"], 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         lcoe = (yearly + table["shared_cny_per_a"]) / table["p50_mwh"] / 1000
@@ -204,11 +206,13 @@ def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Bindin
     table["verdict"], table["reason_zh"], table["reason_en"] = verdicts, zh, en
 
 
-def _add_places(table: pd.DataFrame, results: Results) -> None:
-    """Labels of county and station, coordinates in the CGCS2000 zone of each site."""
+def _add_places(table: pd.DataFrame, results: Results, plan: StudyPlan) -> None:
+    """Labels of county and station (new ones too), coordinates in the CGCS2000 zone of each site."""
     facts = results.get("region_facts")
     districts = facts.districts.drop_duplicates("district_code").set_index("district_code")
-    stations = results.get("network").stations.set_index("station_id")
+    new = plan.menu[plan.menu["kind"] == "new_station"].drop_duplicates("station_id")
+    columns = ["station_id", "name_zh", "name_en"]
+    stations = pd.concat([results.get("network").stations[columns], new[columns]]).set_index("station_id")
     for language in ("zh", "en"):
         table[f"district_{language}"] = (
             table["district_code"].map(districts[f"name_{language}"]).fillna("").astype(object)

@@ -30,6 +30,7 @@ from study.stages.inputs import (
     plan_config,
     rule_book_config,
     seed_and,
+    station_accesses_config,
     weather_config,
 )
 from study.stages.weather import region_sources
@@ -179,6 +180,12 @@ def compute_short_circuit(results: Results) -> object:
     return short_circuit.compute_short_circuit(results)
 
 
+def compute_station_accesses(results: Results) -> object:
+    from study.plan import station_access
+
+    return station_access.compute_station_accesses(results)
+
+
 def compute_plan_basis(results: Results) -> object:
     from study.plan import basis
 
@@ -299,6 +306,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("plan_basis", "规划基础", "basis of the plan",
           ("sites", "yields", "network", "demand", "connection_study", "connections", "costs"), (*_GRID, "siting"),
           plan_basis_config, no_sources, _by_own_standards(compute_plan_basis)),
-    Stage("plan", "规划方案", "plan", ("plan_basis",), _GRID, plan_config, no_sources,
+    Stage("station_accesses", "新站接入方案", "connections at new stations",
+          ("region", "ground", "sites", "network", "connection_study"), _GRID, station_accesses_config, no_sources,
+          _by_own_standards(compute_station_accesses)),
+    Stage("plan", "规划方案", "plan", ("plan_basis", "station_accesses"), _GRID, plan_config, no_sources,
           _by_own_standards(compute_plan)),
 )  # fmt: skip

@@ -77,6 +77,16 @@ def plan_basis_config(study: Study) -> object:
     return [cases_config(study), None if plan is None else [plan.hours, plan.large_site_mw]]
 
 
+def station_accesses_config(study: Study) -> object:
+    """What connections at new stations depend on; planned stations of the network come with it."""
+    plan = study.file.plan
+    if plan is None:
+        return None
+    stations = [one.model_dump(mode="json") for one in plan.stations]
+    wanted = "new_station" in plan.measures
+    return [cases_config(study), parts_of("connection")(study), stations, wanted, plan.large_site_mw]
+
+
 def plan_config(study: Study) -> object:
     """What the plan depends on beside its basis."""
     plan = study.file.plan
