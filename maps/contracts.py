@@ -151,7 +151,8 @@ class SiteMapInput:
     (measure_id, stage, kind, name_zh, name_en, element, station_id, cost_cny; may have annual_cost_cny, called_mwh,
     unlocked_mw and, of new stations, lon, lat and joins, the lines that are looped in); ``ties``: planned tie lines
     (candidate_id, station_id, vn_kv, length_km, geometry in WGS-84); ``stages``: stage of each site in a plan
-    (candidate_id, stage). ``list_file`` is where the project list lies, relative to the page.
+    (candidate_id, stage; may have connection_zh and connection_en: where the plan connects it, if elsewhere than the
+    list). ``list_file`` is where the project list lies, relative to the page.
     """
 
     study: str

@@ -78,7 +78,7 @@ def site_blocks(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> Site
     return SiteBlocks(
         core=pack(len(sites), columns),
         shapes=pack(len(sites), shape_columns(shapes)),
-        texts=pack(len(sites), [*texts, *_townships(data)]),
+        texts=pack(len(sites), [*texts, *_townships(data), *_plan_connections(data)]),
     )
 
 
@@ -119,6 +119,16 @@ def _stages(data: SiteMapInput) -> list[Column]:
     stage = data.projects["candidate_id"].map(of_site)
     words = stage.where(stage.notna(), "").astype(str)
     return [code_column("stage", words, ["", *listed])]
+
+
+def _plan_connections(data: SiteMapInput) -> list[Column]:
+    """Where the plan connects sites, in words, if it connects any of them elsewhere than the list."""
+    names = ("connection_zh", "connection_en")
+    if data.stages is None or not {*names} <= {*data.stages.columns} or not (data.stages[names[0]] != "").any():
+        return []
+    table = data.stages.drop_duplicates("candidate_id").set_index("candidate_id")
+    ids = data.projects["candidate_id"]
+    return [text_column(f"plan_{name}", ids.map(table[name]).fillna("")) for name in names]
 
 
 def _profiles(data: SiteMapInput) -> list[Column]:

@@ -47,6 +47,7 @@ STUDY_CODE = (
     "study/plan/basis.py",
     "study/plan/access.py",
     "study/plan/measures.py",
+    "study/plan/station_access.py",
     "study/outputs/element_names.py",
     "maps/added.py",
     "study/pipeline.py",

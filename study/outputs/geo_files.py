@@ -79,8 +79,9 @@ def _write_network(network: NetworkLayers, path: Path) -> list[LayerStyle]:
         ("stations", network.stations, "Point", "buses of the stations with what they still take"),
         ("lines", network.lines, "LineString", "line circuits with their highest loading of all cases"),
         ("tie_lines", network.tie_lines, "LineString", "tie lines of the projects; straight where routed is false"),
+        ("plan_tie_lines", network.plan_tie_lines, "LineString", "tie lines of the sites that the plan builds"),
     ):
-        if len(table):
+        if table is not None and len(table):
             _layer(table, path, layer, kind, description)
             styles.append(voltage_style(layer, "marker" if kind == "Point" else "line"))
     return styles

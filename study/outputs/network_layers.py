@@ -44,11 +44,13 @@ TIE_LINES = Table(
 
 @dataclass(frozen=True)
 class NetworkLayers:
-    """Stations (points, one a bus), lines and tie lines in WGS-84."""
+    """Stations (points, one a bus), lines and tie lines in WGS-84; ``plan_tie_lines`` are those of the sites that a
+    plan builds, where there is one."""
 
     stations: gpd.GeoDataFrame
     lines: gpd.GeoDataFrame
     tie_lines: gpd.GeoDataFrame
+    plan_tie_lines: gpd.GeoDataFrame | None = None
 
 
 def network_layers(

@@ -88,9 +88,7 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     """The project list of a plan, :data:`PLAN_SITES`."""
     problem = plan.answer.problem
     last = len(problem.stages) - 1
-    table = built_by_candidate(plan, basis).merge(connected_candidates(results), on="candidate_id", how="left")
-    accesses = with_station_places(basis.accesses, results.get("station_accesses"))
-    table = at_chosen_access(table, problem, plan.answer.decision, accesses)
+    table = sites_at_access(results, plan, basis)
     mw = table[last].to_numpy(float)
     part = mw / table["grid_capacity_mw"].to_numpy(float)
     stages = table[list(range(len(problem.stages)))].to_numpy(float) > BUILT_MW
@@ -119,6 +117,13 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     table["order"] = np.arange(1, len(table) + 1)
     table["responsible_unit"] = ""
     return PLAN_SITES.validate(table[list(PLAN_SITES.columns)])
+
+
+def sites_at_access(results: Results, plan: StudyPlan, basis: PlanBasis) -> pd.DataFrame:
+    """Candidates with a connection: what is built of each by stage, and the connection that the plan chose."""
+    table = built_by_candidate(plan, basis).merge(connected_candidates(results), on="candidate_id", how="left")
+    accesses = with_station_places(basis.accesses, results.get("station_accesses"))
+    return at_chosen_access(table, plan.answer.problem, plan.answer.decision, accesses)
 
 
 def at_chosen_access(
@@ -206,13 +211,18 @@ def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Bindin
     table["verdict"], table["reason_zh"], table["reason_en"] = verdicts, zh, en
 
 
+def station_names(results: Results, plan: StudyPlan) -> pd.DataFrame:
+    """``name_zh`` and ``name_en`` by station id, of stations that the plan may build too."""
+    new = plan.menu[plan.menu["kind"] == "new_station"].drop_duplicates("station_id")
+    columns = ["station_id", "name_zh", "name_en"]
+    return pd.concat([results.get("network").stations[columns], new[columns]]).set_index("station_id")
+
+
 def _add_places(table: pd.DataFrame, results: Results, plan: StudyPlan) -> None:
     """Labels of county and station (new ones too), coordinates in the CGCS2000 zone of each site."""
     facts = results.get("region_facts")
     districts = facts.districts.drop_duplicates("district_code").set_index("district_code")
-    new = plan.menu[plan.menu["kind"] == "new_station"].drop_duplicates("station_id")
-    columns = ["station_id", "name_zh", "name_en"]
-    stations = pd.concat([results.get("network").stations[columns], new[columns]]).set_index("station_id")
+    stations = station_names(results, plan)
     for language in ("zh", "en"):
         table[f"district_{language}"] = (
             table["district_code"].map(districts[f"name_{language}"]).fillna("").astype(object)

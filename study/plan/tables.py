@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
@@ -18,8 +19,9 @@ from study.pipeline import Results
 from study.plan.basis import PlanBasis
 from study.plan.grid_tables import binding_table, measures_table, storage_table
 from study.plan.search import StudyPlan
-from study.plan.site_table import BUILT_MW, built_by_candidate, sites_table
+from study.plan.site_table import BUILT_MW, sites_at_access, sites_table, station_names
 from study.plan.target_table import MISSED_MW, planned_mw, targets_table
+from study.plan.ties import plan_ties
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,20 @@ def write_plan(tables: PlanTables, folder: Path) -> None:
     (folder / "summary.json").write_text(text + "\n", "utf-8")
 
 
-def plan_on_map(results: Results) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Measures of the plan and the stage of each site it builds, as :class:`maps.contracts.SiteMapInput` has them."""
+@dataclass(frozen=True)
+class PlanOnMap:
+    """What the map shows of a plan, as :class:`maps.contracts.SiteMapInput` has it; all None where there is none."""
+
+    measures: pd.DataFrame | None = None
+    stages: pd.DataFrame | None = None
+    ties: gpd.GeoDataFrame | None = None
+
+
+def plan_on_map(results: Results) -> PlanOnMap:
+    """Measures of the plan, the stage of each site it builds and where it connects, its tie lines."""
     plan: StudyPlan | None = results.get("plan")
     if plan is None:
-        return None, None
+        return PlanOnMap()
     built = measures_table(plan)
     names = {"description_zh": "name_zh", "description_en": "name_en", "investment_cny": "cost_cny"}
     places = plan.menu[["measure_id", "station_id", "lon", "lat", "joins"]]
@@ -74,11 +85,20 @@ def plan_on_map(results: Results) -> tuple[pd.DataFrame | None, pd.DataFrame | N
     measures[["station_id", "joins"]] = measures[["station_id", "joins"]].fillna("")
     measures["stage"] = measures["stage"].astype(str)
     basis: PlanBasis = results.get("plan_basis")
-    table = built_by_candidate(plan, basis)
+    sites = sites_at_access(results, plan, basis)
     years = [str(stage.year) for stage in plan.answer.problem.stages]
-    stands = table[list(range(len(years)))].to_numpy(float) > BUILT_MW
+    stands = sites[list(range(len(years)))].to_numpy(float) > BUILT_MW
     first = [years[row.argmax()] if row.any() else "" for row in stands]
-    return measures, pd.DataFrame({"candidate_id": table["candidate_id"], "stage": np.array(first, dtype=object)})
+    stages = pd.DataFrame({"candidate_id": sites["candidate_id"], "stage": np.array(first, dtype=object)})
+    listed = results.get("connections").set_index("candidate_id")["bus_id"]
+    moved = stands.any(axis=1) & (sites["bus_id"] != sites["candidate_id"].map(listed)).to_numpy(bool)
+    for language in ("zh", "en"):
+        names_of = station_names(results, plan)[f"name_{language}"]
+        words = sites["station_id"].map(names_of).fillna("") + [
+            f" · {kv:g} kV · {km:.1f} km" for kv, km in zip(sites["vn_kv"], sites["length_km"], strict=True)
+        ]
+        stages[f"connection_{language}"] = words.where(moved, "").astype(object)
+    return PlanOnMap(measures, stages, plan_ties(results, plan, sites))
 
 
 def summary(results: Results, plan: StudyPlan, sites: pd.DataFrame, binding: list[Binding]) -> dict[str, object]:

@@ -73,7 +73,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         columns=["host_type", "label_zh", "label_en", "colour"],
     )
     about = study.file.study
-    measures, stages = plan_on_map(results)
+    plan = plan_on_map(results)
     return SiteMapInput(
         study=about.name,
         title_zh=about.title_zh,
@@ -97,8 +97,9 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         land_pictures=results.get("map_layers").pictures,
         backdrops=results.get("map_layers").backdrops,
         branch_n_1=flow.branch_n_1,
-        measures=measures,
-        stages=stages,
+        measures=plan.measures,
+        ties=plan.ties,
+        stages=plan.stages,
         list_file="projects.xlsx" if "xlsx" in study.file.outputs.formats else "",
     )
 

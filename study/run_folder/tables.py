@@ -128,6 +128,7 @@ def run_tables() -> tuple[RunTable, ...]:
         "layers": (
             ("projects.gpkg: lines", network_layers.LINES),
             ("projects.gpkg: tie_lines", network_layers.TIE_LINES),
+            ("projects.gpkg: plan_tie_lines", network_layers.TIE_LINES),
         ),
     }
     return tuple(RunTable(path, part, contract) for part, rows in files.items() for path, contract in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +42,7 @@ def write_outputs(study: Study, results: Results, folder: Path, run_id: str) -> 
     turbines = results.get("sites").turbines
     routes = results.get("connection_study").tie_lines
     drawn = network_layers(shown.projects, shown.substations, shown.lines, shown.branch_state, routes)
+    drawn = replace(drawn, plan_tie_lines=shown.ties)
     stored = Shown(shown, substations, judged.upgrades, frame_crs, backing, turbines, drawn, base_tiles(study.file))
     results.cache.store(SHOWN, run_id, stored)
     write_site_map(shown, folder / "site_map.html", tiles=stored.tiles)

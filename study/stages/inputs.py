@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
 from study.schema.file import StudyFile
 from study.stages.weather import needs_region
@@ -78,13 +79,14 @@ def plan_basis_config(study: Study) -> object:
 
 
 def station_accesses_config(study: Study) -> object:
-    """What connections at new stations depend on; planned stations of the network come with it."""
+    """What connections at new stations depend on; where the plan may build none, nothing."""
+    from study.plan.measures import new_stations
+
     plan = study.file.plan
-    if plan is None:
+    stations = new_stations(study.file) if plan is not None and "new_station" in plan.measures else ()
+    if plan is None or not stations:
         return None
-    stations = [one.model_dump(mode="json") for one in plan.stations]
-    wanted = "new_station" in plan.measures
-    return [cases_config(study), parts_of("connection")(study), stations, wanted, plan.large_site_mw]
+    return [cases_config(study), parts_of("connection")(study), [asdict(s) for s in stations], plan.large_site_mw]
 
 
 def plan_config(study: Study) -> object:

@@ -47,8 +47,15 @@ function networkPart(sites, i) {
     ["popup.outage", ifSaid(sites.word("binding_outage", i), elementName)],
     ["popup.upgrade", ifSaid(sites.word("upgrade_id", i), upgradeName)],
     ["popup.stage", sites.word("stage", i) || null],
+    ["popup.plan_connection", planConnection(sites, i)],
   ]);
 }
+
+/* Where the plan connects a site, if elsewhere than the list. */
+const planConnection = (sites, i) => {
+  const { plan_connection_zh: zh, plan_connection_en: en } = sites.texts;
+  return zh && zh[i] ? both([zh[i], en[i]]) : null;
+};
 
 /* Ten thousand yuan in Chinese, millions in English. */
 const money = (cny) => both([`${number(cny / 1e4, 0)} 万元`, `CNY ${number(cny / 1e6, 2)} million`]);
