@@ -11,6 +11,7 @@ from grid.contracts import BRANCH_N_1, BRANCH_STATE, LOAD_FLOW, SUBSTATIONS, UPG
 from layers.tables import ContractError, Table
 from maps.contracts import PROJECTS, TARGETS, SiteMapInput
 from maps.geometry import is_wgs84
+from maps.parks import COLUMNS as PARK_COLUMNS
 from maps.style import is_colour
 from siting.contracts import STATES
 
@@ -58,6 +59,8 @@ def _optional_faults(data: SiteMapInput) -> list[str]:
         faults += _missing("measures", data.measures, ("measure_id",))
     if data.stages is not None:
         faults += _missing("stages", data.stages, ("candidate_id", "stage"))
+    if data.parks is not None:
+        faults += _missing("parks", data.parks, PARK_COLUMNS)
     if data.ties is not None:
         faults += [*_missing("ties", data.ties, ("vn_kv", "geometry")), *_datum_faults("ties", data.ties)]
     for backdrop in data.backdrops:

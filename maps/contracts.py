@@ -152,7 +152,7 @@ class SiteMapInput:
     unlocked_mw and, of new stations, lon, lat and joins, the lines that are looped in); ``ties``: planned tie lines
     (candidate_id, station_id, vn_kv, length_km, geometry in WGS-84); ``stages``: stage of each site in a plan
     (candidate_id, stage; may have connection_zh and connection_en: where the plan connects it, if elsewhere than the
-    list). ``list_file`` is where the project list lies, relative to the page.
+    list); ``parks``: siting's PARKS table. ``list_file`` is where the project list lies, relative to the page.
     """
 
     study: str
@@ -180,4 +180,5 @@ class SiteMapInput:
     measures: pd.DataFrame | None = None
     ties: gpd.GeoDataFrame | None = None
     stages: pd.DataFrame | None = None
+    parks: pd.DataFrame | None = None
     list_file: str = ""

@@ -29,6 +29,7 @@ from maps.geometry import (
 )
 from maps.measures import placed_measures
 from maps.packing import pack, shape_columns
+from maps.parks import park_payload
 from maps.site_payload import plan_stages
 from maps.style import MapStyle, grade_of
 
@@ -36,7 +37,7 @@ Json = dict[str, Any]
 
 _LABELS_FOR_SCRIPT = (
     "verdict.", "limit.", "origin.", "status.", "ui.", "case.", "popup.", "project.", "measure.", "grade.", "filter.",
-    "rule.", "technology.",
+    "rule.", "technology.", "park.", "direct.",
 )  # fmt: skip
 QUANTITIES: tuple[tuple[str, str, int], ...] = (
     ("score", "score", 2),
@@ -70,6 +71,7 @@ def build_payload(data: SiteMapInput, style: MapStyle, tolerance_m: float) -> Js
         "stations": _stations(data, style),
         "lines": _lines(data, style, tolerance_m),
         "measures": _measures(data),
+        "parks": park_payload(data.parks),
         "ties": _ties(data, tolerance_m),
         "backdrops": [
             {"kind": backdrop.kind, "shapes": pack(len(backdrop.shapes), shape_columns(backdrop.shapes.to_numpy()))}

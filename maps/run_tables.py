@@ -117,6 +117,9 @@ ADDRESSES: Mapping[str, Address] = {
     "curtailment_duration": Address("loadflow/curtailment_duration.csv", ("bus_id", "hours")),
     "curtailment_checks": Address("loadflow/curtailment_checks.csv", ("reason",)),
     "parks": Address("parks.csv", ("park_id",)),
+    "park_sites": Address("parks/sites.csv", ("park_id", "candidate_id")),
+    "park_rules": Address("parks/rules.csv", ("park_id", "rule")),
+    "park_sizing": Address("parks/sizing.csv", ("park_id", "aim", "target_share")),
     "year_hours": Address("loadflow/year_hours.csv", ("hour",)),
     "year_branches": Address("loadflow/year_branches.csv", ("branch_id",)),
     "network_stations": Address("loadflow/network/stations.csv", ("station_id",)),
@@ -205,6 +208,9 @@ class RunTables:
     curtailment_duration: Sheet | None = None
     curtailment_checks: Sheet | None = None
     parks: Sheet | None = None
+    park_sites: Sheet | None = None
+    park_rules: Sheet | None = None
+    park_sizing: Sheet | None = None
     year_hours: Sheet | None = None
     year_branches: Sheet | None = None
     network_stations: Sheet | None = None

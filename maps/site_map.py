@@ -153,6 +153,8 @@ def _folium_map(data: SiteMapInput, style: MapStyle, tiles: BaseTiles | None) ->
         )
     if data.ties is not None and len(data.ties):
         group("ties", 0, f'<i class="line tie" style="--w:2px"></i>{both(label("layers.ties"))}')
+    if data.parks is not None and len(data.parks):
+        group("parks", 0, f'<i class="park"></i>{both(label("layers.parks"))}')
     control = folium.LayerControl(collapsed=False, position="topright")
     control.add_to(drawn)
     StartScript(control, groups).add_to(drawn)

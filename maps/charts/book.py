@@ -11,6 +11,7 @@ from maps.charts.hosting import hosting_bars
 from maps.charts.hosting_cases import hosting_heat
 from maps.charts.land import land_waterfall
 from maps.charts.look import drawing, png_of, svg_of, word
+from maps.charts.parks import park_curves
 from maps.charts.single_line import single_line
 from maps.charts.sketch_map import sketch_map
 from maps.charts.staircase import plan_staircase, staircase
@@ -49,6 +50,7 @@ CHARTS = (
     Chart("hosting_cases", "hosting.cases_title", hosting_heat, ("hosting", "substations", "operating_points")),
     Chart("duration", "duration.title", duration_curves, ("year_hours",)),
     Chart("curtailment", "curtailment.title", curtailment_curves, ("curtailment_duration", "flexible")),
+    Chart("park_curve", "parks.curve_title", park_curves, ("park_sizing", "parks")),
     Chart("heat_maps", "heat.title", heat_maps, ("n_1_classes", "year_hours", "operating_points")),
     Chart("targets", "targets.title", target_bars, ("targets",)),
     Chart("single_line", "sketch.caption", single_line,

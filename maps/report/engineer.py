@@ -56,6 +56,16 @@ def _optional(write: Writer, heading: str, table: str, sheet: Sheet | None, most
     )
 
 
+def _told(
+    write: Writer, heading: str, table: str, sheet: Sheet | None, most: int | None = None, *, css: str = ""
+) -> str:
+    """A headed table with a note on how to read it; nothing where the run does not have it."""
+    if sheet is None or not len(sheet):
+        return ""
+    shown = write.table(table, sheet, most=most, css=css)
+    return f"<h3>{write.word(heading)}</h3>{shown}{write.note(f'{heading}_text')}"
+
+
 def _study(write: Writer) -> Section:
     run = write.run
     marked = [] if run.by_origin is None else run.by_origin.texts("origin")
@@ -230,7 +240,11 @@ def _parks(write: Writer) -> Section:
     return _section(
         write, "parks", write.note("parks.text"), write.table("parks_sources", parks),
         f"<h3>{write.word('parks.energy')}</h3>", write.table("parks_energy", parks),
+        f"<h3>{write.word('parks.exchange')}</h3>", write.table("parks_exchange", parks),
         f"<h3>{write.word('parks.cost')}</h3>", write.table("parks_cost", parks),
+        _told(write, "parks.rules", "park_rules", write.run.park_rules),
+        _told(write, "parks.sizing", "park_sizing", write.run.park_sizing, css="dense"), write.chart("park_curve"),
+        _told(write, "parks.sites", "park_sites", write.run.park_sites, MOST_ROWS),
         _optional(write, "parks.assumptions", "assumptions", _assumed_about(write.run, "parks")), wide=True,
     )  # fmt: skip
 

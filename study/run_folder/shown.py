@@ -22,7 +22,7 @@ from study.outputs.map_layers import site_profiles
 from study.outputs.network_layers import NetworkLayers
 from study.pipeline import Results
 from study.sites.costs import ProjectCosts
-from study.stages.projects import project_list
+from study.stages.projects import project_list, with_park_notes
 from study.study_file import Study
 
 SHOWN = "shown"
@@ -72,7 +72,8 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         [(h.host_type, h.label_zh, h.label_en, h.colour) for h in host_types],
         columns=["host_type", "label_zh", "label_en", "colour"],
     )
-    about = study.file.study
+    about, parks = study.file.study, results.get("parks")
+    projects = with_park_notes(projects, parks.sites, parks.parks)
     plan = plan_on_map(results)
     return SiteMapInput(
         study=about.name,
@@ -100,6 +101,7 @@ def assemble(study: Study, results: Results, costs: ProjectCosts) -> SiteMapInpu
         measures=plan.measures,
         ties=plan.ties,
         stages=plan.stages,
+        parks=parks.parks if len(parks.parks) else None,
         list_file="projects.xlsx" if "xlsx" in study.file.outputs.formats else "",
     )
 

@@ -62,6 +62,27 @@ def project_list(
     return result
 
 
+def with_park_notes(projects: gpd.GeoDataFrame, sites: pd.DataFrame, parks: pd.DataFrame) -> gpd.GeoDataFrame:
+    """Projects whose reason says which part of them serves a park: list and network count each site in full.
+
+    ``sites`` and ``parks`` follow :data:`siting.parks.contracts.PARK_SITES` and PARKS.
+    """
+    if sites.empty:
+        return projects
+    names = parks.set_index("park_id")
+    notes = {
+        "zh": "；其中 {mw:,.1f} MW 供园区“{name}”，与接入电网不可重复计",
+        "en": "; of it {mw:,.1f} MW serve the park {name}: not to be counted on the network too",
+    }
+    noted = projects.copy()
+    for language, note in notes.items():
+        texts = [note.format(mw=mw, name=names.at[park, f"name_{language}"])
+                 for park, mw in zip(sites["park_id"], sites["park_mw"], strict=True)]  # fmt: skip
+        added = pd.Series(texts, index=sites["candidate_id"].to_numpy()).groupby(level=0, sort=False).agg("".join)
+        noted[f"reason_{language}"] = noted[f"reason_{language}"] + noted["candidate_id"].map(added).fillna("")
+    return noted
+
+
 def _reasons(table: pd.DataFrame, names: Names) -> tuple[list[str], list[str]]:
     """Why the verdict is as it is, in names instead of ids; then why the site connects where it does."""
     zh = [named(text, names, "zh") for text in table["reason_zh"]]

@@ -165,10 +165,19 @@ def rich_input() -> SiteMapInput:
         stages=pd.DataFrame({"candidate_id": ids, "stage": rng.choice(["2025", "2030"], len(ids))}),
         backdrops=(Backdrop("water", water), Backdrop("road", roads)),
         land_pictures=(LandPicture("fish_pond", FOUR_PIXELS, 115.8, 33.2, 116.2, 33.6, LAND_CLASSES),),
+        parks=pd.DataFrame([PARK]),
         list_file="projects.xlsx",
     )  # fmt: skip
 
 
+PARK = {
+    "park_id": "estate", "name_zh": "循环经济园", "name_en": "Circular estate", "lon": 116.25, "lat": 33.35,
+    "load_origin": "generated: continuous", "place_confidence": "C", "rule_verdict": "kept_until", "peak_mw": 60.0,
+    "load_mwh": 494_944.0, "pv_mw": 100.0, "wind_mw": 60.0, "storage_mw": 20.0, "storage_mwh": 40.0,
+    "green_share": 0.4767, "self_use_share": 0.8699, "import_mwh": 259_009.0, "export_mwh": 12_891.0,
+    "import_peak_mw": 58.8, "export_peak_mw": 12.0, "cost_cny_per_mwh": 500.9, "grid_price_cny_per_mwh": 620.0,
+    "co2_avoided_t": 160_011.0,
+}  # fmt: skip
 LAND_CLASSES = (
     PictureClass("eligible", "", "", "#1b9e77", 12.5),
     PictureClass("red_line", "生态保护红线", "Red line", "#cc6677", 3.0),

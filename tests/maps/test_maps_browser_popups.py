@@ -150,6 +150,21 @@ def test_measures_tell_what_they_cost_and_bring_in_both_languages(rich: Opened) 
     rich.keep("new_station_popup")
 
 
+def test_a_park_tells_its_year_in_both_languages(rich: Opened) -> None:
+    page = rich.page
+    page.locator(".fg-park[aria-label='园区 循环经济园']").dispatch_event("click")
+    card = page.locator(".leaflet-popup .card")
+    page.wait_for_function("document.querySelector('.leaflet-popup .card')?.innerText.includes('循环经济园')")
+    words = card.last.inner_text()
+    for part in ("近期满足", "494.9 GWh", "60.0 MW", "47.7 %", "87.0 %", "程序生成", "501 CNY/MWh", "620 CNY/MWh"):
+        assert part in words, part
+    rich.keep("park_popup")
+    page.click("#fg-language")
+    for part in ("Circular estate", "Kept for now", "Green share of load", "160,011 t"):
+        assert part in card.last.inner_text(), part
+    page.click("#fg-language")
+
+
 def test_measures_at_one_station_can_each_be_pointed_at(rich: Opened) -> None:
     """They stand beside the station and beside each other, not under them: a real click finds each one."""
     page = rich.page

@@ -103,6 +103,20 @@ def hostile_input(word: str = HOSTILE) -> SiteMapInput:
         ),
         assumptions=(Assumption(word, word, word, word + "2", word, word, "C"),),
         measures=pd.DataFrame([measure]),
+        parks=pd.DataFrame(
+            [
+                {
+                    "park_id": word,
+                    "name_zh": word,
+                    "name_en": word + "2",
+                    "lon": 116.1,
+                    "lat": 33.2,
+                    "load_origin": word,
+                    "rule_verdict": word,
+                    "place_confidence": word,
+                }
+            ]
+        ),
         stages=pd.DataFrame({"candidate_id": projects["candidate_id"], "stage": word}),
         site_facts=pd.DataFrame({"candidate_id": projects["candidate_id"], "township": word}),
         land_pictures=(
@@ -214,7 +228,7 @@ def test_every_label_is_complete_and_used() -> None:
     folder = LABELS_FILE.parent
     program = "".join(f.read_text("utf-8") for f in [*folder.glob("*.py"), *folder.glob("assets/map/*.js")])
     by_prefix = {"verdict", "limit", "origin", "status", "subject", "tab", "targets", "land", "rule", "technology",
-                 "measure", "grade"}  # fmt: skip
+                 "measure", "grade", "direct"}  # fmt: skip
     by_view = {f"{prefix}.{name}" for prefix, name in product(("layers", "legend"), ("by_score", "by_yield", "by_lcoe",
                "by_stage", "by_host", "by_verdict", "score", "yield", "lcoe"))}  # fmt: skip
     quoted = set(re.findall(r"[\"']([a-z]+\.\w+)[\"']", program))

@@ -300,8 +300,29 @@ def _parks(name: str) -> dict[str, pd.DataFrame]:
         "export_mwh": 9000.0, "curtailed_mwh": 1000.0, "unserved_mwh": 0.0, "import_peak_mw": 14.0,
         "export_peak_mw": 12.0, "import_limit_mw": np.nan, "export_limit_mw": 12.0, "cost_cny_per_mwh": 480.5,
         "grid_price_cny_per_mwh": 620.0, "saving_cny_per_mwh": 139.5, "price_source": name, "price_confidence": "C",
+        "source": name, "place_confidence": "C", "storage_method": "stated", "own_use_mwh": 50_000.0,
+        "self_use_share": 0.8333, "export_share": 0.15, "rule_verdict": "kept_until", "rules_not_kept": "own",
+        "import_peak_hour": "2025-01-03 17:00", "export_peak_hour": "2025-05-01 12:00", "own_cost_cny": 16e6,
+        "line_cost_cny": 2e6, "storage_cost_cny": 1.75e6, "fee_cost_cny": 0.0, "import_cost_cny": 31e6,
+        "export_income_cny": 2.7e6, "annual_cost_cny": 48.05e6, "grid_only_cost_cny": 62e6, "co2_t": 33_500.0,
+        "co2_avoided_t": 33_501.0, "co2_source": name,
     }  # fmt: skip
-    return {"parks.csv": pd.DataFrame([row])}
+    rule = {"park_id": "park", "rule": "own_share_2030", "label_zh": name, "label_en": name, "from_year": 2030.0,
+            "value_share": 0.5, "sense": "least", "limit_share": 0.55, "margin_mwh": -5000.0,
+            "rule_verdict": "not_kept", "document": name, "clause": name, "date": "2025-05-21", "source": name,
+            "rule_confidence": "A"}  # fmt: skip
+    sizes = [
+        {"park_id": "park", "aim": aim, "target_share": share, "reached": "yes", "pv_mw": 20.0, "wind_mw": 9.0,
+         "storage_mw": 4.5, "storage_mwh": 9.0, "green_share": share + 0.01, "self_use_share": 0.91,
+         "export_share": 0.03, "import_peak_mw": 13.5, "cost_cny_per_mwh": cost, "saving_cny_per_mwh": 620.0 - cost,
+         "co2_t": 30_000.0, "bound_cny_per_mwh": np.nan, "gap_percent": np.nan}
+        for aim, share, cost in (("rules", 0.35, 470.0), ("share", 0.5, 481.0), ("share", 0.7, 512.0))
+    ]  # fmt: skip
+    site = {"park_id": "park", "candidate_id": "P-1", "kind": "ground", "distance_km": 2.5, "grid_capacity_mw": 100.0,
+            "park_mw": 30.0, "left_mw": 70.0, "energy_mwh": 42_000.0, "own_cost_cny_per_mwh": 266.6, "line_kv": 110.0,
+            "line_km": 3.25, "line_cost_cny": 2e6}  # fmt: skip
+    tables = (("rules", [rule]), ("sizing", sizes), ("sites", [site]))
+    return {"parks.csv": pd.DataFrame([row])} | {f"parks/{table}.csv": pd.DataFrame(rows) for table, rows in tables}
 
 
 def _projects(name: str) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def test_hostile_names_stay_words_in_charts(hostile: Path) -> None:
     from xml.etree import ElementTree
 
     charts = sorted((hostile / "charts").glob("*.svg"))
-    assert len(charts) == 24
+    assert len(charts) == 26
     for path in charts:
         tags = {element.tag.rpartition("}")[2] for element in ElementTree.parse(path).iter()}
         assert "script" not in tags, path.name
@@ -98,7 +98,7 @@ def test_hostile_names_stay_words_in_charts(hostile: Path) -> None:
 
 def test_same_run_same_bytes_wherever_written(run: Path, tmp_path: Path) -> None:
     written = write_reports(run, tmp_path)
-    assert len(written) == 28
+    assert len(written) == 30
     for path in written:
         assert path.read_bytes() == (run / path.relative_to(tmp_path)).read_bytes(), path.name
 
@@ -127,6 +127,7 @@ EVERYTHING = (
     "plan/targets.csv", "plan/sites.csv", "plan/storage.csv",
     "loadflow/grades.csv", "loadflow/short_circuit.csv", "loadflow/hosting.csv", "loadflow/curtailment.csv",
     "loadflow/curtailment_duration.csv", "loadflow/curtailment_checks.csv", "parks.csv",
+    "parks/sites.csv", "parks/rules.csv", "parks/sizing.csv",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ class Page {
     this.fit();
     this.noteShownHosts();
     this.network.draw();
+    new ParkLayer(this).draw();
     this.setCase(this.network.chosenCase);
     this.siteLayer.addTo(this.map);
     this.wire();
