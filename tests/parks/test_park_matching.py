@@ -265,6 +265,29 @@ def test_every_fault_of_a_load_file_is_named(tmp_path, change, rules):
     assert all(f.remedy and f.file == "load.csv" for f in caught.value.findings)
 
 
+def test_labels_at_the_end_of_the_hours_are_refused(tmp_path):
+    """The last label is the first of the next year: one hour is missing and one foreign, never a year an hour late."""
+    table = year_of_load()
+    table["hour_start"] = table["hour_start"] + pd.Timedelta("1h")
+    table.to_csv(tmp_path / "load.csv", index=False)
+    with pytest.raises(InputError) as caught:
+        read_park_load(card_of(tmp_path / "load.csv"), "load_mw")
+    assert {f.rule for f in caught.value.findings} == {"parks.load_gap", "parks.load_foreign"}
+
+
+def test_a_clock_that_is_put_forward_is_refused(tmp_path):
+    """A zone with summer time has one local hour twice and one not at all; its labels with offsets are moved."""
+    table = year_of_load()
+    berlin = pd.date_range("2023-01-01", periods=8760, freq="h", tz="Etc/GMT-8").tz_convert("Europe/Berlin")
+    table["hour_start"] = berlin.tz_localize(None).astype(str)
+    table.to_csv(tmp_path / "load.csv", index=False)
+    with pytest.raises(InputError):
+        read_park_load(card_of(tmp_path / "load.csv"), "load_mw")
+    table["hour_start"] = [stamp.isoformat() for stamp in berlin]
+    table.to_csv(tmp_path / "load.csv", index=False)
+    assert read_park_load(card_of(tmp_path / "load.csv"), "load_mw")[:3].tolist() == [1, 2, 3]
+
+
 def test_a_leap_year_is_refused(tmp_path):
     starts = pd.date_range("2024-01-01", periods=8784, freq="h")
     pd.DataFrame({"hour_start": starts, "load_mw": 1.0}).to_csv(tmp_path / "load.csv", index=False)

@@ -22,6 +22,7 @@ from study.run import open_results
 from study.schema.file import StudyFile
 from study.sites.park_checks import park_assumptions, park_findings
 from study.sites.parks import compute_parks
+from study.stages.projects import with_park_notes
 from study.study_file import BUILTIN_STUDIES, Study, read_study
 
 
@@ -174,6 +175,18 @@ def test_a_park_out_of_reach_of_everything_buys_all_and_says_so(results: Results
     assert parks.parks["green_share"].tolist() == [0.0]
     assert parks.parks["saving_cny_per_mwh"].iloc[0] < 0  # the storage stands idle and is paid for
     assert [f.rule for f in other.log.findings] == ["parks.no_candidate"]
+
+
+def test_the_project_list_says_what_serves_a_park(results: Results):
+    """List and network count the site in full; its reason says how much of it a park has, once for each park."""
+    parks, candidates = results.get("parks"), results.get("sites").candidates
+    listed = candidates[["candidate_id"]].assign(reason_zh="可接入", reason_en="can connect")
+    noted = with_park_notes(listed, parks.sites, parks.parks).set_index("candidate_id")
+    for name, rows in parks.sites.groupby("candidate_id"):
+        assert noted.at[name, "reason_en"].count("serve the park Estate") == len(rows)
+        assert all(f"{mw:,.1f} MW" in noted.at[name, "reason_zh"] for mw in rows["park_mw"])
+    others = noted.drop(index=parks.sites["candidate_id"].unique())
+    assert set(others["reason_en"]) <= {"can connect"}
 
 
 def test_no_park_no_file(results: Results, plain: Study, tmp_path: Path):
