@@ -130,7 +130,7 @@ PARK_RULES = Table(
         "rule": column(str, "", "row of siting/technologies/park_rules.csv"),
         "label_zh": column(str, "", "label"),
         "label_en": column(str, "", "label"),
-        "from_year": column(float, "a", "year from which it holds", ge=2000, le=2100),
+        "from_year": column(int, "", "year from which it holds", ge=2000, le=2100),
         "value_share": column(float, "1", "the park's year; NaN without own power", nullable=True, ge=0, le=1),
         "sense": column(str, "", "whether the limit is the least or the most", isin=("least", "most")),
         "limit_share": column(float, "1", "limit", ge=0, le=1),

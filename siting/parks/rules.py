@@ -96,7 +96,7 @@ def judged(park: pd.Series, rules: tuple[ParkRule, ...]) -> pd.DataFrame:
                 "rule": rule.rule,
                 "label_zh": rule.label_zh,
                 "label_en": rule.label_en,
-                "from_year": rule.from_year,
+                "from_year": int(rule.from_year),
                 "value_share": share,
                 "sense": rule.sense,
                 "limit_share": rule.limit_share,

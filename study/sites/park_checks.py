@@ -13,6 +13,9 @@ from study.study_file import Study, nearest
 
 Confidence = Literal["A", "B", "C"]
 
+STORAGE_KIND = "lithium_iron_phosphate"
+"""Row of storage_costs.csv that a park's storage costs and lasts by."""
+
 
 def park_findings(study: Study) -> list[Finding]:
     """Faults of the parks that are known before anything runs: load, reach, storage, price, place."""
@@ -152,11 +155,8 @@ def _assumed(entry: ParkEntry) -> list[Assumption]:
         about("market", "省内现货市场是否连续运行", "whether the province's spot market runs continuously", market,
               "study file, spot_market: not known from a document", "C"),
     ]  # fmt: skip
-    if entry.storage_cny_per_mwh is not None:
-        found.append(
-            about("storage_price", "储能造价", "investment in storage", f"{entry.storage_cny_per_mwh:g} CNY/MWh",
-                  entry.price_source, entry.price_confidence)
-        )  # fmt: skip
+    price, source, confidence = _storage_price(entry)
+    found.append(about("storage_price", "储能造价", "investment in storage", f"{price:g} CNY/kWh", source, confidence))
     if entry.peak_mw is not None:
         value = f"peak {entry.peak_mw:g} MW, shape {entry.shape}"
         source = f"{entry.source}; siting/technologies/park_loads.csv".removeprefix("; ")
@@ -164,3 +164,13 @@ def _assumed(entry: ParkEntry) -> list[Assumption]:
             0, about("load", "负荷曲线为生成数据", "the load curve is generated", value, source, entry.confidence)
         )
     return found
+
+
+def _storage_price(entry: ParkEntry) -> tuple[float, str, Confidence]:
+    """Investment [CNY/kWh] with source and confidence: the study's, or that of the standard table in its own year."""
+    from siting.cost.tables import load_cost_tables
+
+    if entry.storage_cny_per_mwh is not None:
+        return entry.storage_cny_per_mwh / 1000, entry.price_source, entry.price_confidence
+    kind = next(one for one in load_cost_tables().storages if one.storage == STORAGE_KIND)
+    return kind.capex_cny_per_kwh, kind.source, kind.confidence

@@ -18,13 +18,11 @@ from siting.parks.supply import Reach, Supply
 from study.pipeline import Results
 from study.schema.file import StudyFile
 from study.schema.sites import ParkEntry
-from study.sites.park_checks import no_candidate, park_fault
+from study.sites.park_checks import STORAGE_KIND, no_candidate, park_fault
 from study.study_file import Study, nearest
 
 Floats = npt.NDArray[np.float64]
 
-STORAGE_KIND = "lithium_iron_phosphate"
-"""Row of storage_costs.csv that a park's storage costs and lasts by."""
 STORAGE_DISCOUNT_RATE = 0.06
 """Where the study states none: that of the plan's measures."""
 DWELLINGS = ("roof_rural", "roof_town")

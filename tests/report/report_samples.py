@@ -307,7 +307,7 @@ def _parks(name: str) -> dict[str, pd.DataFrame]:
         "export_income_cny": 2.7e6, "annual_cost_cny": 48.05e6, "grid_only_cost_cny": 62e6, "co2_t": 33_500.0,
         "co2_avoided_t": 33_501.0, "co2_source": name,
     }  # fmt: skip
-    rule = {"park_id": "park", "rule": "own_share_2030", "label_zh": name, "label_en": name, "from_year": 2030.0,
+    rule = {"park_id": "park", "rule": "own_share_2030", "label_zh": name, "label_en": name, "from_year": 2030,
             "value_share": 0.5, "sense": "least", "limit_share": 0.55, "margin_mwh": -5000.0,
             "rule_verdict": "not_kept", "document": name, "clause": name, "date": "2025-05-21", "source": name,
             "rule_confidence": "A"}  # fmt: skip
