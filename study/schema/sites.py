@@ -243,7 +243,7 @@ class ParkEntry(Closed):
     """Count a line of the park's own from each site (grid/standards); false: the price of own power has it."""
     spot_market: bool = True
     """Whether the province's spot market runs continuously; without it the notice on direct connection allows no
-    export."""
+    export, and what is too much is curtailed."""
     most_export_share: Annotated[float, Field(ge=0, le=1)] | None = None
     """The province's own limit of export by available generation, in place of the notice's general 20 %."""
     price_source: str

@@ -39,6 +39,8 @@ def _entry_findings(study: Study, entry: ParkEntry) -> list[Finding]:
          nearest(entry.shape, shapes) or f"Shapes: {', '.join(shapes)}."),
         ((entry.storage_mw > 0) != (entry.storage_mwh > 0), "storage", "storage_mwh", entry.storage_mwh,
          "storage needs both power and content.", "Give storage_mw and storage_mwh, or neither."),
+        (not entry.spot_market and bool(entry.export_limit_mw), "export", "export_limit_mw", entry.export_limit_mw,
+         "without a spot market nothing may be exported.", "Leave export_limit_mw out, or write spot_market = true."),
         (entry.sizes == "least_cost" and bool(entry.pv_mw or entry.wind_mw or entry.storage_mw), "sizes", "sizes",
          entry.sizes, "sizes are stated and to be worked out at once.",
          "Leave pv_mw, wind_mw and storage out, or write sizes = \"stated\"."),

@@ -152,10 +152,9 @@ def _grid(results: Results, entry: ParkEntry) -> GridPoint:
 
     codes = results.get("region_facts").districts["district_code"]
     factor = co2_factor(results.study.file, codes, load_technology_tables())
-    export = entry.grid_limit_mw if entry.export_limit_mw is None else entry.export_limit_mw
     return GridPoint(
         _or_endless(entry.grid_limit_mw),
-        _or_endless(export),
+        _export_limit_mw(entry),
         entry.grid_price_cny_per_mwh,
         entry.export_price_cny_per_mwh,
         entry.price_source,
@@ -164,6 +163,13 @@ def _grid(results: Results, entry: ParkEntry) -> GridPoint:
         factor.co2_kg_per_kwh,
         f"{factor.region} {factor.year:g}, {factor.co2_kg_per_kwh:g} t/MWh: {factor.source} ({factor.confidence})",
     )
+
+
+def _export_limit_mw(entry: ParkEntry) -> float:
+    """Without a spot market nothing is exported: what is too much is curtailed, not stored at any price."""
+    if not entry.spot_market:
+        return 0.0
+    return _or_endless(entry.grid_limit_mw if entry.export_limit_mw is None else entry.export_limit_mw)
 
 
 # --- sizes ------------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ def test_a_good_park_passes(plain: Study):
         ({"price_source": " "}, "parks.price_source"),
         ({"host_types": ["roof_industry"]}, "parks.unknown_host_type"),
         ({"sizes": "least_cost"}, "parks.sizes"),
+        ({"spot_market": False, "export_limit_mw": 5.0}, "parks.export"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_park_is_named(plain: Study, change: dict[str, object], rule: str):
@@ -214,6 +215,18 @@ def test_sizes_at_least_cost_are_those_of_the_sizing(results: Results):
     assert park["rule_verdict"] == "kept"
     same = ["pv_mw", "wind_mw", "storage_mw", "green_share", "import_mwh", "annual_cost_cny", "co2_t"]
     assert park[same].to_numpy(float) == pytest.approx(row[same].to_numpy(float), rel=1e-9)
+
+
+def test_without_a_spot_market_surplus_is_curtailed_and_the_rule_is_kept(results: Results):
+    closed = PARK | {"spot_market": False, "peak_mw": 4.0, "sizing": True}
+    parks = compute_parks(Results(with_parks(results.study, closed), results.stages, results.cache))
+    park = parks.parks.iloc[0]
+    assert park["export_mwh"] == 0
+    assert park["curtailed_mwh"] > 0
+    assert park["export_limit_mw"] == 0
+    assert parks.rules.set_index("rule").at["no_export", "rule_verdict"] == "kept"
+    assert (parks.sizing["export_mwh"] == 0).all()
+    assert parks.sizing.set_index("aim").at["rules", "curtailed_mwh"] > 0  # cheaper than storage for all of it
 
 
 def test_dwellings_serve_no_park_that_does_not_name_them(results: Results):
