@@ -61,10 +61,15 @@ class Instance:
     limits: LimitSettings = LIMITS
     kinds: tuple = OF_NETWORK
     stations: tuple = ()
+    decided_in: int | None = None
+
+    def book(self):
+        """The study's menu."""
+        return MeasureBook(self.network, PlanEntry(measures=self.kinds, decided_in=self.decided_in), self.stations)
 
     def problem(self, **changes):
         """The plan of the plant, with the study's own menu."""
-        book = MeasureBook(self.network, PlanEntry(measures=self.kinds), self.stations)
+        book = self.book()
         plant = Lot(
             self.bus_id, "pv", "pv", "X", self.mw, 1.0, self.mw, 300e3, 1200.0, (Access(self.bus_id, self.bus_id, 0.0),)
         )
@@ -85,7 +90,7 @@ class Instance:
     def menu(self):
         """What the study's menu offers for every branch and bus of the network."""
         net = self.network
-        book = MeasureBook(net, PlanEntry(measures=self.kinds), self.stations)
+        book = self.book()
         every = (*net.lines["line_id"], *net.transformers["transformer_id"], *net.buses["bus_id"])
         return book, [m for m in book.menu(Wanted(every)) if m.agreement is None]
 

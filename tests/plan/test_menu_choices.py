@@ -12,6 +12,7 @@ from gridstudy_networks import bus, infeed, network, station
 
 from grid.measures.contracts import EFFECTS
 from grid.plan.agreements import called_mwh
+from grid.plan.contracts import PlanTarget, Stage
 from grid.plan.solve import solve_plan
 from study.plan.search import storage_terms
 from study.schema.outputs import PlanEntry
@@ -147,3 +148,27 @@ def test_the_plan_takes_demand_response_where_the_load_burdens_the_line_too():
     assert not holds(called - 1.1 * 0.0025 * 70 / 0.4)
     assert answer.objective_cny - one.mw * 300e3 == pytest.approx(fixed + 150_000.0 * called, rel=1e-6)
     assert fixed + 150_000.0 * called < other
+
+
+@pytest.mark.parametrize(
+    ("name", "decided", "stands"),
+    [("second circuit", 2024, [False, True]), ("second circuit", 2023, [True, True]),
+     ("second circuit", 2029, [False, False]), ("dynamic rating, summer", 2024, [True, True])],
+)  # fmt: skip
+def test_a_remedy_stands_no_earlier_than_its_lead_time_after_the_decision(name, decided, stands):
+    """Stages 2025 and 2030. A circuit takes two years, a dynamic rating half a one. What does not stand is not paid,
+    and the plant that needs it is not built: all of it is missing."""
+    one, expected = CASES[name]
+    one = replace(one, decided_in=decided)
+    wanted = tuple(PlanTarget(f"{k}", "renewable", k, one.mw) for k in (0, 1))
+    stages = (Stage(2025, 0.6), Stage(2030, 0.4))
+    answer = solve_plan(one.problem(stages=stages, targets=wanted))
+    kind = expected.split(":")[0]  # of two circuits alike either may get the third beside it
+    built = [[m.kind for m in answer.decision.built(answer.problem, s)] for s in (0, 1)]
+    assert built == [[kind] * s for s in stands]
+    assert answer.violations == ()
+    assert answer.decision.mw[0] == pytest.approx([one.mw * s for s in stands])
+    assert answer.decision.missing_mw == pytest.approx([one.mw * (not s) for s in stands])
+    _, cost = networks.cheapest_remedy(one)
+    yearly = one.mw * 300e3 + cost
+    assert answer.objective_cny == pytest.approx(yearly * (0.6 * stands[0] + 0.4 * stands[1]), rel=1e-6)
