@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from grid.contracts import LIMIT_KINDS, Case, Network
+from grid.contracts import Case, Network
 from grid.limits import LimitSettings
 from layers.tables import Table, column
 
@@ -397,57 +397,6 @@ class PlanAnswer:
     diverged: int = 0
     notes: tuple[str, ...] = field(default_factory=tuple)
 
-
-PLAN_MEASURES = Table(
-    "plan_measures",
-    "Measures that the plan builds, in the order in which they pay, each with what it unlocks.",
-    {
-        "order": column(int, "", "order by CNY per MW unlocked", ge=1),
-        "measure_id": column(str, "", "measure", unique=True),
-        "kind": column(str, "", "kind of measure"),
-        "element": column(str, "", "what it strengthens"),
-        "description_zh": column(str, "", "what is built"),
-        "description_en": column(str, "", "what is built"),
-        "stage": column(int, "", "year from which it stands"),
-        "investment_cny": column(float, "CNY", "investment", ge=0),
-        "annual_cost_cny": column(float, "CNY", "annuity and operation; with what is paid by the MWh", ge=0),
-        "called_mwh": column(float, "MWh", "held back or taken off the load in a year of the last stage", ge=0),
-        "unlocked_mw": column(
-            float,
-            "MW",
-            "what the network takes more with it after those before it; empty: not in the staircase",
-            nullable=True,
-            ge=0,
-        ),
-        "cny_per_mw": column(float, "CNY/MW", "investment by MW unlocked; empty where none", nullable=True, ge=0),
-        "cost_confidence": column(str, "", "A, B or C"),
-    },
-)
-
-PLAN_STAIRCASE = Table(
-    "plan_staircase",
-    "Deliverable grid capacity against the investment in measures, cheapest first; step 0 is the network as it is.",
-    {
-        "step": column(int, "", "0 is without measures", ge=0),
-        "measure_id": column(str, "", "measure added by this step; empty at step 0"),
-        "deliverable_gw": column(float, "GW", "most new grid capacity that passes every row found", ge=0),
-        "grid_cost_cny": column(float, "CNY", "investment in measures so far", ge=0),
-        "with_upgrades": column(bool, "", "false: the network as it is"),
-    },
-)
-
-PLAN_BINDING = Table(
-    "plan_binding",
-    "What keeps the plan from more: rows at their limit after the last step, dearest first.",
-    {
-        "stage": column(int, "", "year"),
-        "point": column(str, "", "case or hour"),
-        "limit": column(str, "", "kind of limit", isin=LIMIT_KINDS),
-        "element": column(str, "", "element or bus at its limit"),
-        "outage": column(str, "", "outage under which it binds; empty: intact network"),
-        "price": column(float, "", "objective by unit of the limit (per cent or pu)", ge=0),
-    },
-)
 
 PLAN_HOURS = Table(
     "plan_hours",

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grid.plan.agreements import agreement_cny
 from grid.plan.contracts import Bools, Decision, Floats, PlanProblem
+from grid.plan.costs import cost_of, quantity_of
 from grid.plan.greedy_walk import Walk
 from grid.plan.model import PENALTY_PER_MW, counts_for
 from grid.plan.solve import Search
@@ -27,7 +27,8 @@ from grid.plan.solve import Search
 MOST_ROUNDS = 12
 MOST_IDLE = 3
 """So many measures in a row that bring nothing end the search for more of them."""
-TIME_LIMIT_S = 30.0
+MOST_STATES = 30_000
+"""AC states of outages after which no more measures are tried: an end that does not depend on the machine."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def greedy_plan(search: Search, measures_in_order: Sequence[str]) -> GreedyPlan:
     best = _trial(search, ())
     built: tuple[str, ...] = ()
     idle = 0
+    most = search.book.states_checked + MOST_STATES
     for name in measures_in_order:
-        late = time.perf_counter() - begun > TIME_LIMIT_S
+        late = search.book.states_checked >= most
         reached = problem.settings.objective == "least_cost" and best.clean and best.missing_mw <= 1e-6
         if reached or late or idle >= MOST_IDLE:
             break
@@ -181,39 +183,3 @@ def _decision(p: PlanProblem, walk: Walk, measures: Bools) -> Decision:
         np.array(missing),
         np.zeros((len(p.collectors), s), dtype=bool),
     )
-
-
-def cost_of(problem: PlanProblem, decision: Decision) -> float:
-    """Weighted mean of the stages' yearly cost [CNY], penalties left out."""
-    total = 0.0
-    for s, stage in enumerate(problem.stages):
-        yearly = 0.0
-        for o, (k, access) in enumerate(problem.offers):
-            mw = decision.mw[o, s]
-            if mw > 0:
-                yearly += mw * (problem.lots[k].cost_cny_per_mw_a + access.cny_per_mw_a) + access.fixed_cny_per_a
-        yearly += sum(m.cost_cny_per_a for m, b in zip(problem.measures, decision.measures[:, s], strict=True) if b)
-        yearly += sum(c.cost_cny_per_a for c, b in zip(problem.collectors, decision.collectors[:, s], strict=True) if b)
-        if problem.storage is not None:
-            terms = problem.storage
-            yearly += terms.cny_per_mw_a * decision.storage_mw[:, s].sum()
-            yearly += terms.cny_per_mwh_a * decision.storage_mwh[:, s].sum()
-        hours = np.array([point.weight_h for point in problem.points])
-        lost = (decision.curtailed_mw[:, :, s] * hours).sum()
-        yearly += problem.settings.curtailed_cny_per_mwh * float(lost)
-        yearly += float(agreement_cny(problem, decision.called_mw, s).sum())
-        total += stage.weight * yearly
-    return total
-
-
-def quantity_of(problem: PlanProblem, decision: Decision) -> float:
-    """Weighted mean of the stages' energy [MWh a year] where the objective is energy, else of their grid capacity [MW];
-    what agreements hold back is left in."""
-    energy = problem.settings.objective == "most_energy"
-    gain = np.array([problem.lots[k].energy_mwh_per_mw if energy else 1.0 for k in problem.offer_lot.tolist()])
-    hours = np.array([point.weight_h for point in problem.points])
-    total = 0.0
-    for s, stage in enumerate(problem.stages):
-        lost = float((decision.curtailed_mw[:, :, s] * hours).sum()) if energy else 0.0
-        total += stage.weight * (float(gain @ decision.mw[:, s]) - lost)
-    return total

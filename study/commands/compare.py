@@ -17,15 +17,17 @@ def compare_command(
     first: Annotated[Path, typer.Argument(help="Run folder, e.g. data/processed/bozhou/latest.")],
     second: Annotated[Path, typer.Argument(help="Another run folder.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for figures.csv and sites.csv; none are written without.")
+        Path | None,
+        typer.Option(help="Folder for figures, sites, measures and asked (.csv); none are written without."),
     ] = None,
     language: Annotated[str, typer.Option(help="zh or en.")] = "zh",
 ) -> None:
-    """Sites in and out, MW, cost, measures, targets and what binds, of two runs."""
+    """What two runs ask differently, and what follows: cost, MW by stage, targets, what binds, measures, sites."""
     from study.cli import _reported
 
     with _reported():
-        from study.run_folder.compare import compare_runs, in_words, write_comparison
+        from study.run_folder.compare import compare_runs, write_comparison
+        from study.run_folder.compare_words import in_words
 
         if language not in ("zh", "en"):
             raise typer.BadParameter("use zh or en", param_hint="--language")

@@ -30,8 +30,12 @@ def element_names(
             after = added(line)[1]  # a further circuit has the name of the one beside it
             names[line] = (zh + after[0], en + after[1])
     if len(transformers):
-        for unit, station, kv in transformers[["transformer_id", "station_id", "vn_hv_kv"]].itertuples(index=False):
+        # the level of its bus, as people say it; its own rating is some per cent higher
+        levels = dict(zip(buses["bus_id"], buses["vn_kv"], strict=True)) if len(buses) else {}
+        columns = ["transformer_id", "station_id", "hv_bus", "vn_hv_kv"]
+        for unit, station, bus, rated_kv in transformers.reindex(columns=columns).itertuples(index=False):
             zh, en = at.get(str(station), (str(station),) * 2)
+            kv = levels.get(bus, rated_kv)
             beside, after = added(str(unit))
             number = beside.rpartition("#")[2]
             names[str(unit)] = (

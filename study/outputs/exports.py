@@ -131,8 +131,9 @@ def write_projects(
     Notes
     -----
     Numbers have 6 significant digits (degrees 6 decimals), NaN is an empty cell, NULL or null. The GeoPackage holds
-    the layers ``projects`` (multipolygons, full coordinates, coloured by verdict in QGIS), ``project_points`` and
-    those of ``network``; the GeoJSON follows RFC 7946 with 7 decimals (1 cm), polygons wound counter-clockwise.
+    the layers ``projects`` (multipolygons, full coordinates, coloured by verdict in QGIS), ``project_points``,
+    ``plan_sites`` where ``more_sheets`` has the plan's list, and those of ``network``; the GeoJSON follows RFC 7946
+    with 7 decimals (1 cm), polygons wound counter-clockwise.
     """
     _refuse_unknown_formats(formats)
     export = _Export(
@@ -326,6 +327,7 @@ def _write_csv(export: _Export, path: Path) -> None:
 
 
 def _write_gpkg(export: _Export, path: Path) -> None:
+    planned = next((sheet.table for sheet in export.companions if sheet.titles == "plan_sites"), None)
     write_gpkg(
         path,
         export.projects,
@@ -333,6 +335,7 @@ def _write_gpkg(export: _Export, path: Path) -> None:
         frame_crs=export.frame_crs,
         turbines=export.turbines,
         network=export.network,
+        plan_sites=planned,
     )
 
 

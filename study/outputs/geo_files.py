@@ -29,9 +29,11 @@ def write_gpkg(
     frame_crs: str = "",
     turbines: pd.DataFrame | None = None,
     network: NetworkLayers | None = None,
+    plan_sites: pd.DataFrame | None = None,
 ) -> None:
-    """Layers ``projects`` and ``project_points``, then ``turbines``, ``stations``, ``lines`` and ``tie_lines`` where
-    there are some, each with a style that QGIS takes by default.
+    """Layers ``projects`` and ``project_points``, then ``plan_sites`` (what the plan does with each candidate),
+    ``turbines``, ``stations``, ``lines`` and ``tie_lines`` where there are some, each with a style that QGIS takes by
+    default.
 
     The same tables give the same bytes.
     """
@@ -42,6 +44,9 @@ def write_gpkg(
     with _fixed_date():
         _layer(projects, path, "projects", "MultiPolygon", f"project list{measured_in}")
         _layer(points, path, "project_points", "Point", "representative points of the projects")
+        if plan_sites is not None and len(plan_sites):
+            _layer(at_their_places(plan_sites), path, "plan_sites", "Point", "what the plan does with each candidate")
+            styles.append(verdict_style("plan_sites", value_labels("verdict", "plan_sites"), "marker"))
         if turbines is not None and len(turbines):
             _layer(at_their_places(turbines), path, "turbines", "Point", "positions of wind turbines")
         if network is not None:

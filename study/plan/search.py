@@ -7,7 +7,8 @@ the basis).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,8 @@ from grid.plan.contracts import (
 )
 from grid.plan.greedy import GreedyPlan
 from grid.plan.hours import HourError
-from grid.plan.staircase import Step
+from grid.plan.staircase import Staircase
+from grid.plan.worth import Loss
 from study import records
 from study.checks.plan import refuse_nothing_left, refuse_unknown_stations
 from study.network.year import mean_case
@@ -61,7 +63,6 @@ STORAGE_SUSTAIN_H = 4.0
 CYCLES_PER_A = 365.0
 EXTREME_BRANCHES = 12
 """Branches whose worst hour of the year joins the proof."""
-STAIRCASE_TIME_S = 120.0
 SHARE = " (share)"
 AT_MOST = " (at most)"
 """Ends of the names of a quota that is a share of the candidates, and of a ceiling."""
@@ -70,14 +71,16 @@ AT_MOST = " (at most)"
 @dataclass(frozen=True)
 class StudyPlan:
     """The plan and what stands beside it. ``menu`` is the table :data:`grid.measures.contracts.MEASURES` of all
-    measures that were considered; ``extreme_hours`` are the points that the proof added."""
+    measures that were considered; ``extreme_hours`` are the points that the proof added; ``losses`` says of measures
+    that the plan builds and no step of the staircase does what lacks without them."""
 
     answer: PlanAnswer
     greedy: GreedyPlan
-    steps: tuple[Step, ...]
+    staircase: Staircase
     menu: pd.DataFrame
     extreme_hours: tuple[str, ...]
     errors: tuple[HourError, ...]
+    losses: Mapping[str, Loss] = field(default_factory=dict)
 
 
 def plan_names(plan: StudyPlan) -> dict[str, tuple[str, str]]:
@@ -272,6 +275,7 @@ def make_plan(
     from grid.plan.greedy import greedy_plan
     from grid.plan.solve import Search, finish, search_plan, with_points
     from grid.plan.staircase import staircase
+    from grid.plan.worth import losses
 
     search, best = search_plan(Search.of(problem, progress))
     extremes: tuple[str, ...] = ()
@@ -280,11 +284,14 @@ def make_plan(
         search, best = with_points(search, best, points, availability)
         extremes = tuple(point.id for point in points)
     answer = finish(search, best)
-    steps = staircase(search, time_limit_s=STAIRCASE_TIME_S)
+    stairs = staircase(search)
     known = set(search.problem.measure_row)
-    greedy = greedy_plan(search, [s.measure_id for s in steps if s.measure_id in known])
+    greedy = greedy_plan(search, [name for name in stairs.order if name in known])
     errors = basis.hours.errors if basis.hours else ()
-    return StudyPlan(answer, greedy, tuple(steps), book.table, extremes, errors)
+    beside = [m.id for m in search.problem.measures if m.id not in stairs.order]
+    built = {m.id for m in answer.decision.built(answer.problem, len(answer.problem.stages) - 1)}
+    lost = losses(answer, [name for name in beside if name in built])
+    return StudyPlan(answer, greedy, stairs, book.table, extremes, errors, lost)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from grid.plan.agreements import agreement_cny
 from grid.plan.contracts import Decision, PlanProblem
-from grid.plan.explain import Binding, measure_use, where_it_binds
+from grid.plan.explain import Binding, where_it_binds
 from layers.tables import Table, column
 from study.outputs.cgcs2000 import COLUMNS as CGCS2000_COLUMNS
 from study.outputs.cgcs2000 import cgcs2000_columns
@@ -16,7 +15,8 @@ from study.outputs.element_names import Names, named
 from study.pipeline import Results
 from study.plan.access import PlanAccesses
 from study.plan.basis import PlanBasis, connected_candidates, connection_rate
-from study.plan.search import StudyPlan, plan_names
+from study.plan.cost_shares import cost_shares
+from study.plan.search import StudyPlan
 from study.plan.station_access import with_station_places
 
 Floats = npt.NDArray[np.float64]
@@ -54,6 +54,8 @@ PLAN_SITES = Table(
         "connection_km": column(float, "km", "tie line", nullable=True, ge=0),
         "own_upgrade_cny": column(float, "CNY", "its own tie line and bay", ge=0),
         "shared_upgrades": column(str, "", "measures that it uses, separated by blanks"),
+        "shared_upgrades_zh": column(str, "", "the same in words"),
+        "shared_upgrades_en": column(str, "", "the same in words"),
         "shared_upgrade_cny": column(float, "CNY", "its share of their investment, by use", ge=0),
         "verdict": column(str, "", "", isin=("build", "build_part", "not_needed", "no_room")),
         "reason_zh": column(str, "", "one sentence"),
@@ -84,8 +86,10 @@ def built_by_candidate(plan: StudyPlan, basis: PlanBasis) -> pd.DataFrame:
     return pd.DataFrame(records, columns=["candidate_id", "lot", *range(len(problem.stages))])
 
 
-def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: list[Binding]) -> pd.DataFrame:
-    """The project list of a plan, :data:`PLAN_SITES`."""
+def sites_table(
+    results: Results, plan: StudyPlan, basis: PlanBasis, binding: list[Binding], words: Names
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The project list of a plan, :data:`PLAN_SITES`, and who pays for which measure, ``PLAN_COST_SHARES``."""
     problem = plan.answer.problem
     last = len(problem.stages) - 1
     table = sites_at_access(results, plan, basis)
@@ -103,20 +107,30 @@ def sites_table(results: Results, plan: StudyPlan, basis: PlanBasis, binding: li
     table["full_load_hours"] = table["energy_mwh"] / table["grid_capacity_mw"]
     table["storage_mwh"] = _storage_share(problem, plan.answer.decision, table)
     table["own_upgrade_cny"] = np.where(mw > BUILT_MW, table["connection_cost_cny"].fillna(0.0), 0.0)
-    _add_measures(table, plan)
-    _add_reasons(table, problem, binding, part, plan_names(plan))
+    shares = _add_measures(table, plan)
+    _add_reasons(table, problem, binding, part, words)
     _add_places(table, results, plan)
-    yearly = part * table["yearly_cny"] + np.where(mw > BUILT_MW, table["connection_cny_per_a"], 0.0)
+    connection = np.where(mw > BUILT_MW, table["connection_cny_per_a"], 0.0)
+    ageing = table["candidate_id"].map(ageing_factor(results.get("costs").waterfall)).fillna(1.0).to_numpy(float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        lcoe = (yearly + table["shared_cny_per_a"]) / table["p50_mwh"] / 1000
-        whole = (table["yearly_cny"] + table["connection_cny_per_a"]) / table["energy_mwh"] / 1000
+        yearly = part * table["yearly_cny"] + ageing * (connection + table["shared_cny_per_a"])
+        lcoe = yearly / table["p50_mwh"] / 1000
+        whole = (table["yearly_cny"] + ageing * table["connection_cny_per_a"]) / table["energy_mwh"] / 1000
     table["lcoe_cny_per_kwh"] = np.where(mw > BUILT_MW, lcoe, whole)
     table = table.rename(columns={"vn_kv": "connection_kv", "length_km": "connection_km"})
     table["rank"] = table["stage"].replace("", "9999")
     table = table.sort_values(["rank", "lcoe_cny_per_kwh", "candidate_id"], kind="stable").reset_index(drop=True)
     table["order"] = np.arange(1, len(table) + 1)
     table["responsible_unit"] = ""
-    return PLAN_SITES.validate(table[list(PLAN_SITES.columns)])
+    return PLAN_SITES.validate(table[list(PLAN_SITES.columns)]), shares
+
+
+def ageing_factor(waterfall: pd.DataFrame) -> pd.Series:
+    """What a yearly payment costs more by the first year's output since plants age, by candidate: 1 / s of the cost
+    waterfall, in which own costs have it already and connections and measures do not."""
+    ages = waterfall["cost_item"] == "degradation"
+    by = [waterfall[rows].groupby("candidate_id")["yearly_cny"].sum() for rows in (ages, ~ages)]
+    return pd.Series(1 + (by[0] / by[1].where(by[1] > 0)).fillna(0.0))
 
 
 def sites_at_access(results: Results, plan: StudyPlan, basis: PlanBasis) -> pd.DataFrame:
@@ -161,26 +175,21 @@ def _storage_share(problem: PlanProblem, decision: Decision, table: pd.DataFrame
     return np.asarray(share * table["bus_id"].map(stored).fillna(0.0).to_numpy(float), dtype=np.float64)
 
 
-def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> None:
-    """Measures that each site uses, its share of investment and yearly cost."""
-    use = measure_use(plan.answer)
-    problem, decision = plan.answer.problem, plan.answer.decision
-    paid = agreement_cny(problem, decision.called_mw, len(problem.stages) - 1)
-    lot = table["lot"].to_numpy(int)
-    planned = table["planned_mw"].to_numpy(float)
-    in_lot = np.bincount(lot, planned, len(plan.answer.problem.lots))
-    share_of_lot = np.where(in_lot[lot] > 0, planned / np.where(in_lot[lot] > 0, in_lot[lot], 1.0), 0.0)
-    names = np.full(len(table), "", dtype=object)
-    investment, yearly = np.zeros(len(table)), np.zeros(len(table))
-    for row, share in use.items():
-        measure = plan.answer.problem.measures[row]
-        mine = share[lot] * share_of_lot
-        investment += mine * measure.investment_cny
-        yearly += mine * (measure.cost_cny_per_a + float(paid[row]))
-        names = np.where(mine > 1e-6, names + " " + measure.id, names)
-    table["shared_upgrades"] = [str(name).strip() for name in names]
-    table["shared_upgrade_cny"] = investment
-    table["shared_cny_per_a"] = yearly
+def _add_measures(table: pd.DataFrame, plan: StudyPlan) -> pd.DataFrame:
+    """Measures that each site uses, its share of investment and yearly cost; gives the shares back."""
+    shares = cost_shares(table, plan)
+    names = plan.menu.set_index("measure_id")[["description_zh", "description_en"]]
+    by_site = shares.join(names, on="measure_id").groupby("candidate_id", sort=False)
+    of = table["candidate_id"]
+    for target, source, between in (
+        ("shared_upgrades", "measure_id", " "),
+        ("shared_upgrades_zh", "description_zh", "；"),
+        ("shared_upgrades_en", "description_en", "; "),
+    ):
+        table[target] = of.map(by_site[source].agg(between.join)).fillna("").astype(object)
+    table["shared_upgrade_cny"] = of.map(by_site["investment_cny"].sum()).fillna(0.0).astype(float)
+    table["shared_cny_per_a"] = of.map(by_site["annual_cost_cny"].sum()).fillna(0.0).astype(float)
+    return shares
 
 
 def _add_reasons(table: pd.DataFrame, problem: PlanProblem, binding: list[Binding], part: Floats, names: Names) -> None:

@@ -12,10 +12,10 @@ from grid.plan.contracts import Decision, PlanAnswer, PlanProblem, PlanTarget
 from grid.plan.explain import Binding, why_missed
 from grid.plan.model import counts_for
 from layers.tables import Table, column
-from study.outputs.element_names import named
+from study.outputs.element_names import Names, named
 from study.outputs.labels import value_labels
 from study.pipeline import Results
-from study.plan.search import AT_MOST, SHARE, StudyPlan, plan_names, quota_id, target_id
+from study.plan.search import AT_MOST, SHARE, StudyPlan, quota_id, target_id
 from study.schema.file import StudyFile
 
 MISSED_MW = 0.01
@@ -44,12 +44,11 @@ PLAN_TARGETS = Table(
 )
 
 
-def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> pd.DataFrame:
+def targets_table(results: Results, plan: StudyPlan, binding: list[Binding], words: Names) -> pd.DataFrame:
     """Targets beside the plan, with what keeps a missed one from more."""
     problem, decision = plan.answer.problem, plan.answer.decision
     labels = target_labels(results.study.file)
     states = results.get("land_tables").states
-    names = plan_names(plan)
     carries = results.get("sites").candidates.groupby("technology")["host_type"].unique()
     rows = []
     for t, target in enumerate(problem.targets):
@@ -60,7 +59,7 @@ def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> 
             hosts = {host for name in counting for host in carries.get(name, ())}
             land_zh, land_en = land_that_lacks(states[states["host_type"].isin(hosts)])
             zh, en = zh + land_zh, en + land_en
-        zh, en = named(zh, names, "zh"), named(en, names, "en")
+        zh, en = named(zh, words, "zh"), named(en, words, "en")
         rows.append(
             (
                 target.id,
@@ -75,13 +74,13 @@ def targets_table(results: Results, plan: StudyPlan, binding: list[Binding]) -> 
                 en,
             )
         )
-    rows += _floor_row(plan.answer, binding, names)
+    rows += _floor_row(plan.answer, binding, words)
     if not rows:
         return PLAN_TARGETS.empty()
     return PLAN_TARGETS.validate(pd.DataFrame(rows, columns=list(PLAN_TARGETS.columns)))
 
 
-def _floor_row(answer: PlanAnswer, binding: list[Binding], names: dict[str, tuple[str, str]]) -> list[tuple[Any, ...]]:
+def _floor_row(answer: PlanAnswer, binding: list[Binding], names: Names) -> list[tuple[Any, ...]]:
     """The floor of grid capacity of the objective CNY by MW as a target; none where there is no floor.
 
     Lots count by grid capacity here, not by what is installed.

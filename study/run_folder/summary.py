@@ -69,14 +69,12 @@ def _year_lines(year: Year) -> list[str]:
 
 
 def _plan_lines(plan: StudyPlan | None) -> list[str]:
-    """Cost, bound and proof of the plan, and every stage in a line."""
+    """What is optimised with its bound and the greedy plan's, proof, every stage and the staircase in a line."""
     if plan is None:
         return []
     answer, problem = plan.answer, plan.answer.problem
-    bound = f", bound {answer.best_bound_cny / 1e6:,.1f}" if math.isfinite(answer.best_bound_cny) else ""
     lines = [
-        f"  plan   {answer.objective_cny / 1e6:,.1f} million CNY/a{bound}, gap {answer.gap_percent:.2f} %, greedy "
-        f"{plan.greedy.cost_cny / 1e6:,.1f}; {len(answer.violations)} AC violations in {len(problem.points)} points; "
+        f"  plan   {_optimised(plan)}; {len(answer.violations)} AC violations in {len(problem.points)} points; "
         f"{answer.seconds:.0f} s"
     ]
     for s, stage in enumerate(problem.stages):
@@ -87,7 +85,41 @@ def _plan_lines(plan: StudyPlan | None) -> list[str]:
             f"{answer.decision.storage_mw[:, s].sum():,.0f} MW of storage, "
             f"{answer.decision.measures[:, s].sum()} measures, {missing:,.1f} MW short"
         )
-    return lines
+    return [*lines, _stairs_line(plan)]
+
+
+def _optimised(plan: StudyPlan) -> str:
+    """The objective's own quantity beside its bound and the greedy plan's; where cost is not it, the cost too."""
+    answer, greedy = plan.answer, plan.greedy
+    kind, cost = answer.problem.settings.objective, f"{answer.objective_cny / 1e6:,.1f} million CNY/a"
+    gap = f"gap {answer.gap_percent:.2f} %"
+    short = f" ({greedy.missing_mw:,.0f} MW short)" if greedy.missing_mw >= 1 else ""
+    if kind == "least_cost":
+        return f"{cost}{_bound(answer.best_bound_cny / 1e6)}, {gap}, greedy {greedy.cost_cny / 1e6:,.1f}{short}"
+    if kind == "least_cny_per_mw":
+        by_mw = [one / max(mw, 1e-9) / 1e3 for one, mw in ((answer.objective_cny, answer.value),
+                                                           (greedy.cost_cny, greedy.value))]  # fmt: skip
+        return (
+            f"{by_mw[0]:,.1f} thousand CNY/a a MW, {gap}, greedy {by_mw[1]:,.1f}{short}; {answer.value:,.0f} MW, {cost}"
+        )
+    scale, unit = (1e3, "GWh/a") if kind == "most_energy" else (1.0, "MW")
+    most = f"{answer.value / scale:,.0f} {unit}{_bound(answer.bound / scale)}, {gap}"
+    return f"{most}, greedy {greedy.value / scale:,.0f}{short} (mean of the stages); {cost}"
+
+
+def _bound(value: float) -> str:
+    return f", bound {value:,.1f}" if math.isfinite(value) else ""
+
+
+def _stairs_line(plan: StudyPlan) -> str:
+    """What the network takes without and with all steps of the staircase."""
+    first, last = plan.staircase.steps[0], plan.staircase.steps[-1]
+    spent = sum(step.investment_cny for step in plan.staircase.steps)
+    line = f"  plan   the network takes {first.deliverable_mw:,.0f} MW as it is"
+    if last is first:
+        return f"{line}; no measure brings more"
+    more = last.deliverable_mw - first.deliverable_mw
+    return f"{line}, {more:,.0f} more in {len(plan.staircase.steps) - 1} steps for {spent / 1e6:,.0f} million CNY"
 
 
 def _case_line(row: dict[str, Any]) -> str:

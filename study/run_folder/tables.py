@@ -136,12 +136,17 @@ def run_tables() -> tuple[RunTable, ...]:
 
 def plan_contracts() -> tuple[Table, ...]:
     """Contracts of the tables below ``plan/``; each is named ``plan_`` and its file."""
-    from grid.plan.contracts import PLAN_BINDING, PLAN_HOURS, PLAN_MEASURES, PLAN_STAIRCASE
-    from study.plan.grid_tables import PLAN_STORAGE
+    from study.plan.cost_shares import PLAN_COST_SHARES
+    from study.plan.grid_tables import PLAN_BINDING, PLAN_MEASURES, PLAN_STORAGE
+    from study.plan.names import HOURS
     from study.plan.site_table import PLAN_SITES
+    from study.plan.staircase_table import PLAN_MENU, PLAN_STAIRCASE
     from study.plan.target_table import PLAN_TARGETS
 
-    return PLAN_SITES, PLAN_MEASURES, PLAN_STAIRCASE, PLAN_TARGETS, PLAN_STORAGE, PLAN_BINDING, PLAN_HOURS
+    return (
+        PLAN_SITES, PLAN_COST_SHARES, PLAN_MEASURES, PLAN_MENU, PLAN_STAIRCASE, PLAN_TARGETS, PLAN_STORAGE,
+        PLAN_BINDING, HOURS,
+    )  # fmt: skip
 
 
 def table_sources() -> dict[str, str]:

@@ -17,7 +17,6 @@ import pandas as pd
 
 from grid.connections.contracts import CONNECTION_OPTIONS
 from grid.contracts import HOSTING, SUBSTATIONS, UPGRADES
-from grid.plan.contracts import PLAN_MEASURES
 from layers.contracts import Finding, InputError
 from siting.contracts import SITE_ATTRIBUTES, WATERFALL_BY_DISTRICT
 from siting.cost.contracts import COST_WATERFALL
@@ -265,6 +264,8 @@ def _options(run: RunTables, key: str) -> tuple[Row, ...]:
 
 def _plan_measures(run: RunTables, plan: Row) -> tuple[Row, ...]:
     """Measures that the plan's row names, in the order in which they pay."""
+    from study.plan.grid_tables import PLAN_MEASURES
+
     ids = str(plan.get("shared_upgrades", "")).split()
     return tuple(row for row in _rows(run.read("plan/measures", PLAN_MEASURES)) if row["measure_id"] in ids)
 

@@ -10,8 +10,9 @@ import pytest
 from grid.contracts import Case
 from grid.plan.agreements import called_mwh, held_back_mwh
 from grid.plan.contracts import Agreement, Cut, PlanMeasure, Point
+from grid.plan.costs import cost_of
 from grid.plan.explain import measure_use
-from grid.plan.greedy import cost_of, greedy_plan
+from grid.plan.greedy import greedy_plan
 from grid.plan.model import Master
 from grid.plan.solve import Search, finish, search_plan, solve_plan
 from grid.plan.staircase import staircase
@@ -206,16 +207,15 @@ def test_bounds_stand_in_order_and_the_staircase_ends_with_agreements():
     one = with_contract(120.0, whole=False)
     search, best = search_plan(Search.of(one))
     answer = finish(search, best)
-    steps = staircase(search)
-    greedy = greedy_plan(search, [s.measure_id for s in steps if s.measure_id])
+    stairs = staircase(search)
+    greedy = greedy_plan(search, stairs.order)
     assert answer.lp_bound <= answer.best_bound_cny * (1 + 1e-9)
     assert answer.best_bound_cny <= answer.objective_cny * (1 + 1e-9)
     assert answer.objective_cny <= greedy.penalised_cny * (1 + 1e-6)
     assert CONTRACT.id not in greedy.measures
     assert cost_of(answer.problem, answer.decision) == pytest.approx(answer.objective_cny, rel=1e-6)
-    names = [step.measure_id for step in steps]
-    assert CONTRACT.id not in names[:-1]
-    assert all(step.proved for step in steps)
+    assert CONTRACT.id not in stairs.order[:-1]
+    assert all(step.proved for step in stairs.steps)
 
 
 def test_demand_response_makes_room_on_a_line_that_feeds_the_load():

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grid.plan.contracts import PlanTarget, Stage, StorageTerms
-from grid.plan.greedy import cost_of, greedy_plan, quantity_of
+from grid.plan.costs import cost_of, quantity_of
+from grid.plan.greedy import greedy_plan
 from grid.plan.greedy_walk import Money, Walk
 from grid.plan.solve import Search, finish, search_plan, solve_plan
 

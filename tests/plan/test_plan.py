@@ -9,11 +9,12 @@ import pytest
 from grid.hosting import hosting_capacity
 from grid.limits import LimitSettings
 from grid.plan.contracts import Stage, StorageTerms
+from grid.plan.costs import cost_of
 from grid.plan.explain import binding_rows, measure_use, why_missed
-from grid.plan.greedy import cost_of, greedy_plan
+from grid.plan.greedy import greedy_plan
 from grid.plan.model import Master
 from grid.plan.solve import Search, finish, search_plan, solve_plan
-from grid.plan.staircase import staircase, staircase_table
+from grid.plan.staircase import LEAST_GAIN_MW, staircase
 
 STORAGE = StorageTerms(0.0, 160_000.0, 979_000.0, 1.0, 8.0, 0.85, 4.0, 365.0, 50.0)
 
@@ -157,10 +158,9 @@ def test_least_cost_by_mw_is_no_dearer_than_any_plan_of_that_size():
 def test_staircase_rises_and_its_first_step_is_the_network_as_it_is():
     one = samples.problem(150.0, whole=False, capacity=80.0)
     search, _ = search_plan(Search.of(one))
-    steps = staircase(search)
-    table = staircase_table(steps)
-    assert (table["deliverable_gw"].diff().dropna() > 0).all()
-    assert (table["grid_cost_cny"].diff().dropna() > 0).all()
+    steps = staircase(search).steps
+    assert (np.diff([step.deliverable_mw for step in steps]) >= LEAST_GAIN_MW).all()
+    assert all(step.investment_cny > 0 for step in steps[1:])
     assert all(step.proved for step in steps)
     plain = solve_plan(samples.with_settings(replace(one, targets=()), objective="most_mw", measures_allowed=False))
     # found from another side, with other tangents; neither may claim more than AC allows, and both are proved

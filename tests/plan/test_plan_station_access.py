@@ -178,9 +178,9 @@ def test_staircase_and_greedy_plan_open_the_station():
     ]
     one = replace(one, lots=tuple(lots))
     search, _ = search_plan(Search.of(one))
-    steps = staircase(search)
-    assert OPENING in [step.measure_id for step in steps]
-    assert all(step.proved for step in steps)
+    stairs = staircase(search)
+    assert OPENING in stairs.order
+    assert all(step.proved for step in stairs.steps)
     greedy = greedy_plan(search, [OPENING])
     assert (greedy.clean, greedy.measures, greedy.missing_mw) == (True, (OPENING,), pytest.approx(0.0, abs=1e-6))
     assert greedy.penalised_cny >= solve_plan(one).objective_cny * (1 - 1e-6)
