@@ -117,7 +117,9 @@ def hostile_input(word: str = HOSTILE) -> SiteMapInput:
                 }
             ]
         ),
-        stages=pd.DataFrame({"candidate_id": projects["candidate_id"], "stage": word}),
+        stages=pd.DataFrame(
+            {"candidate_id": projects["candidate_id"], "stage": word, "connection_zh": word, "connection_en": word}
+        ),
         site_facts=pd.DataFrame({"candidate_id": projects["candidate_id"], "township": word}),
         land_pictures=(
             LandPicture(word, b"", 116.0, 33.0, 116.1, 33.1, (PictureClass(word, word, word + "2", "#cc6677", 1.0),)),

@@ -349,6 +349,19 @@ def test_facts_profiles_and_stages_come_where_they_are_known() -> None:
     assert core["profile_mw"][0] == 2.5
     assert core["stage"][:4] == ["2030", "2025", "", ""]
     assert read_block(full.texts).columns["township"][:2] == ["甲镇", ""]
+    assert "plan_connection_zh" not in read_block(full.texts).columns
+
+
+def test_where_the_plan_connects_a_site_stands_beside_what_the_list_says() -> None:
+    data = sample_input()
+    ids = data.projects["candidate_id"]
+    words = {"connection_zh": ["", "新站 · 110 kV · 4.1 km"], "connection_en": ["", "New · 110 kV · 4.1 km"]}
+    stages = pd.DataFrame({"candidate_id": ids[:2], "stage": ["2030", "2030"], **words})
+    texts = read_block(site_blocks(replace(data, stages=stages), STYLE, 15.0).texts).columns
+    assert texts["plan_connection_zh"][:3] == ["", "新站 · 110 kV · 4.1 km", ""]
+    assert texts["plan_connection_en"][1] == "New · 110 kV · 4.1 km"
+    nobody = replace(data, stages=stages.assign(connection_zh="", connection_en=""))
+    assert "plan_connection_zh" not in read_block(site_blocks(nobody, STYLE, 15.0).texts).columns
 
 
 # ---- N-1, measures, grades
