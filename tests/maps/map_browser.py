@@ -162,13 +162,16 @@ def rich_input() -> SiteMapInput:
         branch_n_1=worst,
         measures=measures,
         ties=ties,
-        stages=pd.DataFrame({"candidate_id": ids, "stage": rng.choice(["2025", "2030"], len(ids))}),
+        stages=pd.DataFrame({"candidate_id": ids, "stage": rng.choice(["2025", "2030"], len(ids)), **CONNECTED}),
         backdrops=(Backdrop("water", water), Backdrop("road", roads)),
         land_pictures=(LandPicture("fish_pond", FOUR_PIXELS, 115.8, 33.2, 116.2, 33.6, LAND_CLASSES),),
         parks=pd.DataFrame([PARK]),
         list_file="projects.xlsx",
     )  # fmt: skip
 
+
+CONNECTED = {"connection_zh": "规划汇集站 · 110 kV · 4.1 km", "connection_en": "Planned station · 110 kV · 4.1 km"}
+"""Where the plan connects every site, unlike the list."""
 
 PARK = {
     "park_id": "estate", "name_zh": "循环经济园", "name_en": "Circular estate", "lon": 116.25, "lat": 33.35,

@@ -127,6 +127,7 @@ def test_a_story_has_its_waterfall_charts_and_row(rich: Opened) -> None:
     assert card.locator("footer a").get_attribute("href") == "projects.xlsx"
     assert f"清单序号 {site['order']}" in card.inner_text()
     assert "十八里镇" in card.inner_text()
+    assert "规划汇集站 · 110 kV · 4.1 km" in card.inner_text()
     rich.keep("site_story")
 
 
