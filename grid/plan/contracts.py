@@ -329,7 +329,8 @@ class Need:
 
 @dataclass(frozen=True)
 class Cut:
-    """One row of the network: ``gradient . injections <= limit`` at a point, tangent to the AC states.
+    """One row of the network: ``gradient . injections <= limit`` at a point, tangent to the AC states of the network
+    with the measures ``config`` built.
 
     ``gradient`` has one value a bus, in the row's own unit (per cent of the rating, or pu) by MW; ``nominal`` is the
     limit of the row's value itself. ``needs`` names the measures that the row depends on.
@@ -344,6 +345,9 @@ class Cut:
     limit: float
     nominal: float
     needs: tuple[Need, ...] = ()
+    config: frozenset[str] = frozenset()
+    exact: bool = True
+    """False: not of an AC state but expected of a network that was not met (:mod:`grid.plan.expected`)."""
 
 
 @dataclass(frozen=True)

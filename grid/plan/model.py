@@ -26,12 +26,16 @@ from grid.plan.contracts import Cut, Decision, Floats, Ints, PlanProblem, PlanTa
 from grid.plan.programme import INF, MILLION, Columns, Rows, highs_of, quiet_highs
 from grid.plan.storage_columns import StorageColumns
 
-PENALTY_PER_MW = 20.0
-"""Million CNY a year for a MW that is missing of a target: some fifty times what a MW costs."""
+PENALTY_PER_MW = 200.0
+"""Million CNY a year for a MW that is missing of a target: some five hundred times what a MW costs, so that a target
+that can be reached is not missed by a part of a MW for the sake of a measure."""
 MOST_NODES = 2000
 """Nodes of one mixed-integer solve: an end that does not depend on the machine."""
 SMALL_COST = 1e-3
 """Weight of cost where the objective is energy or power, so that of equal plans the cheaper one is taken."""
+ROOM_PERCENT = 3.0
+ROOM_PU = 3e-3
+"""What rows found in other networks leave open once a network's own rows are to decide."""
 FEASIBLE = 2
 """HiGHS's status of a solution that keeps every row and bound."""
 
@@ -76,6 +80,7 @@ class Master:
         self._goal_rows(rows)
         self.first_cut_row = len(rows.lower)
         self.cuts: list[tuple[Cut, int]] = []
+        self._uppers: list[float] = []
         self.price_per_mw = 0.0
         self.cost_weight = SMALL_COST
         self._highs = highs_of(self._table, rows, self._objective(penalty=True))
@@ -292,7 +297,27 @@ class Master:
                     index, value, upper = self._cut_row(cut, s)
                     rows.add(-INF, upper, index, value)
                     self.cuts.append((cut, s))
+                    self._uppers.append(upper)
         rows.add_to(self._highs)
+
+    def leans_on_others(self, solved: Solved, configs: Sequence[frozenset[str]]) -> bool:
+        """Whether a row has a price in a solution that says little about its stage's network."""
+        rows = zip(solved.prices, self.cuts, strict=False)
+        return any(price > 0 and self._is_foreign(cut, configs[s]) for price, (cut, s) in rows)
+
+    def hold_to(self, configs: Sequence[frozenset[str]] | None) -> None:
+        """Let rows that say little about these stages' networks lead no closer than :data:`ROOM_PERCENT`, so that the
+        networks' own rows decide; None: all rows as they are."""
+        for k, ((cut, s), upper) in enumerate(zip(self.cuts, self._uppers, strict=True)):
+            foreign = configs is not None and self._is_foreign(cut, configs[s])
+            room = (ROOM_PU if cut.kind.startswith("voltage") else ROOM_PERCENT) if foreign else 0.0
+            self._highs.changeRowBounds(self.first_cut_row + k, -INF, upper + room)
+
+    def _is_foreign(self, cut: Cut, config: frozenset[str]) -> bool:
+        """Whether a row was found in a network in which other measures stood that move it, or in none."""
+        measures = self.problem.measures
+        moved = any((measures[need.measure].id in config) != need.built for need in cut.needs)
+        return not cut.exact or (cut.config != config and moved)
 
     def _cut_row(self, cut: Cut, s: int) -> tuple[list[int], list[float], float]:
         p = self.problem

@@ -4,7 +4,8 @@
    until no limit is broken. The rows found are those of the network as it is.
 2. *With measures.* The mixed-integer master chooses measures and lumpy lots; its bound holds for every plan. With that
    choice fixed, the linear programme and the AC states take turns until the plan is clean: a plan that can be built.
-   Its rows join the master. This is repeated until the best clean plan is within the gap of the bound, or time is up.
+   Its rows join the master. This is repeated until the best clean plan is within the gap of the bound, or time is up;
+   at last each measure is left out in turn, and stays out where the plan is better so.
 3. *Missing targets.* Where even the best plan lacks MW of a target, what is missing is kept at its least and step 2 is
    repeated for the cost alone, so that cost and bound speak of money only.
 
@@ -33,8 +34,11 @@ from grid.plan.contracts import (
     Violation,
     Wanted,
 )
+from grid.plan.expected import expected_rows
+from grid.plan.influence import Probe
 from grid.plan.model import SMALL_COST, Master, Solved, Unsolved
-from grid.plan.rows import NetworkBook, Reached, broken
+from grid.plan.reached import Reached
+from grid.plan.rows import NetworkBook, broken
 
 Progress = Callable[[str, float], None]
 
@@ -92,24 +96,40 @@ class Search:
         """Programme and AC states in turn until no limit is broken; measures and built lots are fixed.
 
         Points that were broken in the last round are asked first (in the first round those that ever were); the rest
-        only once these are clean. Rows only ever raise the objective: as soon as it is not below ``worse_than``, the
-        choice cannot be the best one and is left.
+        only once these are clean. Rows that were found in other networks lead the way; where a clean plan leans on
+        one, they give way, and the network's own rows decide. Rows only ever raise the objective: as soon as it is
+        not below ``worse_than``, the choice cannot be the best one and is left.
         """
+        try:
+            return self._clean(what, measures, built, missing, worse_than)
+        finally:
+            self.master.hold_to(None)
+
+    def _clean(
+        self, what: str, measures: Bools | None, built: np.ndarray | None, missing: Floats | None, worse_than: float
+    ) -> Clean:
         hot = {cut.point for cut in self.cuts}
+        held = measures is None
         for _ in range(MOST_ROUNDS):
             begun = time.perf_counter()
             solved = self.master.solve(whole=False, measures=measures, built=built, missing_at_most=missing)
             if solved.objective >= worse_than:
                 self.note(what, solved, 0, 0, begun)
                 return Clean(solved, [], 0, proved=False)
-            self.book.keep_near([solved.decision.config(self.problem, s) for s in range(len(self.problem.stages))])
+            configs = [solved.decision.config(self.problem, s) for s in range(len(self.problem.stages))]
+            self.book.keep_near(configs)
             answer = self.ask(solved.decision, hot or None)
             if hot and not answer.cuts:
                 answer = self.ask(solved.decision)
             self.note(what, solved, len(answer.cuts), len(answer.violations), begun)
             hot = {cut.point for cut in answer.cuts}
-            if not hot or self.left_s < -0.5 * self.problem.settings.time_limit_s:
+            if self.left_s < -0.5 * self.problem.settings.time_limit_s:
                 break
+            if not hot and (held or not self.master.leans_on_others(solved, configs)):
+                break
+            if not hot:
+                self.master.hold_to(configs)
+                held = True
         return Clean(solved, answer.violations, answer.diverged)
 
     def ask(self, decision: Decision, points: Iterable[int] | None = None) -> Asked:
@@ -189,12 +209,15 @@ def search_plan(search: Search) -> tuple[Search, Best]:
     first = without_measures(search)
     search = with_measures(search, first)
     if search.problem.settings.objective == "least_cny_per_mw":
-        return search, _cheapest_mw(search)
-    best = _choices(search, None)
-    missing = best.clean.solved.decision.missing_mw
-    if missing.sum() > MISSING_ROOM and search.problem.settings.objective == "least_cost":
-        best = _choices(search, missing + MISSING_ROOM, best)
-    return search, best
+        return search, pared(search, _cheapest_mw(search), None)
+    best = _choices(search, None, _as_it_is(search))
+    missing: Floats | None = best.clean.solved.decision.missing_mw
+    if missing is not None and missing.sum() > MISSING_ROOM and search.problem.settings.objective == "least_cost":
+        missing = missing + MISSING_ROOM
+        best = _choices(search, missing, best)
+    else:
+        missing = None
+    return search, pared(search, best, missing)
 
 
 def without_measures(search: Search) -> Clean:
@@ -202,6 +225,20 @@ def without_measures(search: Search) -> Clean:
     problem = search.problem
     none = np.zeros((len(problem.measures), len(problem.stages)), dtype=bool)
     return search.clean("without measures", none, None, None)
+
+
+def _as_it_is(search: Search) -> Best | None:
+    """The plan without measures once more, its lots whole: what a menu has to be better than. None where there is no
+    menu, or no such plan."""
+    none = np.zeros((len(search.problem.measures), len(search.problem.stages)), dtype=bool)
+    if not len(none):
+        return None
+    try:
+        whole = search.master.solve(whole=True, measures=none, gap=search.problem.settings.gap / 3)
+        clean = search.clean("without measures", none, search.master.built_of(whole.columns), None)
+    except Unsolved:  # a share or a quota asks for more than the network as it is can have
+        return None
+    return None if clean.violations else Best(clean, -np.inf)
 
 
 def with_measures(search: Search, first: Clean) -> Search:
@@ -224,8 +261,10 @@ def with_measures(search: Search, first: Clean) -> Search:
     problem = replace(problem, measures=wanted)
     book = NetworkBook(problem)
     book.take_over(search.book)
-    book.learn_influence(probes(search, first.solved))
-    cuts = book.with_needs(search.cuts, frozenset())
+    book.influence.probe_at(probes(search, first.solved))
+    hot = sorted({(cut.point, cut.load_factor) for cut in search.cuts})
+    states = [Probe(h, factor, np.zeros(len(problem.buses))) for h, factor in hot]
+    cuts = book.with_needs([*search.cuts, *expected_rows(problem, book.influence.reliefs, states)])
     master = Master(problem)
     master.add_cuts(cuts)
     return replace(search, problem=problem, master=master, book=book, cuts=cuts)
@@ -272,7 +311,7 @@ def _ranked(problem: PlanProblem, worth: Floats) -> tuple[str, ...]:
     return tuple(problem.buses[k] for k in order.tolist() if worth[k] > 0)
 
 
-def probes(search: Search, solved: Solved) -> list[tuple[int, float, Floats]]:
+def probes(search: Search, solved: Solved) -> list[Probe]:
     """Where the influence of measures is looked at: the point whose rows cost most, and the dearest one in which the
     new plants feed in less than half as much, if any row binds there (other branches bind at night than at noon)."""
     problem, decision = search.problem, solved.decision
@@ -284,7 +323,7 @@ def probes(search: Search, solved: Solved) -> list[tuple[int, float, Floats]]:
     order = np.lexsort((-sums, -worth)).tolist()
     other = [h for h in order if worth[h] > 0 and sums[h] < 0.5 * sums[order[0]]]
     factor = problem.stages[last].load_factor
-    return [(h, factor, decision.injections_mw(problem, h, last)) for h in (order[0], *other[:1])]
+    return [Probe(h, factor, decision.injections_mw(problem, h, last)) for h in (order[0], *other[:1])]
 
 
 def _cheapest_mw(search: Search) -> Best:
@@ -318,7 +357,7 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
     bound = -np.inf
     guess = None
     if known is not None:
-        best = priced(search, known.clean, missing)
+        best = priced(search, known.clean, missing) if by_mw or missing is not None else known.clean
         guess = best.solved.columns
     tried: set[bytes] = set()
     for _ in range(MOST_CHOICES):
@@ -358,6 +397,11 @@ def _choices(search: Search, missing: Floats | None, known: Best | None = None) 
         key = measures.tobytes() + built.tobytes()
         if search.left_s < 0 or (key in tried and chosen.optimal):
             break
+        if key in tried:  # the search for a better choice ended by its nodes: try what it did not
+            less = pared(search, Best(best, bound), missing).clean
+            if less is best:
+                break
+            best, guess = less, less.solved.columns
         tried.add(key)
     assert best is not None
     if not np.isfinite(bound):
@@ -370,6 +414,28 @@ def priced(search: Search, clean: Clean, missing: Floats | None) -> Clean:
     solved = clean.solved
     built = search.master.built_of(solved.columns)
     return search.clean("cost alone", solved.decision.measures, built, missing)
+
+
+def pared(search: Search, best: Best, missing: Floats | None) -> Best:
+    """The plan without those measures that do not pay: each is left out in turn, the dearest first, and stays out where
+    the plan is better so. A choice within the gap of the bound may hold measures that nobody needs."""
+    problem, clean = search.problem, best.clean
+    if clean.violations:
+        return best
+    measures, built = clean.solved.decision.measures, search.master.built_of(clean.solved.columns)
+    price = np.array([m.cost_cny_per_a for m in problem.measures])
+    for row in np.argsort(-price, kind="stable").tolist():
+        if not measures[row].any():
+            continue
+        left = measures.copy()
+        left[[k for k, m in enumerate(problem.measures) if k == row or problem.measures[row].id in m.requires]] = False
+        try:
+            one = search.clean("one measure less", left, built, missing, clean.solved.objective)
+        except Unsolved:  # a lot or a share needs it
+            continue
+        if one.proved and not one.violations:
+            clean, measures = one, left
+    return replace(best, clean=clean, bound=min(best.bound, clean.solved.objective))
 
 
 def _gap(search: Search, solved: Solved, bound: float) -> float:

@@ -29,7 +29,9 @@ from grid.plan.model import Master
 from grid.plan.solve import LEAST_PRICE, Clean, Search, with_measures
 
 LEAST_GAIN_MW = 1.0
-"""What a step unlocks, at least."""
+LEAST_GAIN_SHARE = 1e-3
+"""What a step unlocks, at least: so many MW, and this share of what the network takes as it is. Less is within what
+tangents keep from the limits."""
 MOST_STATES = 60_000
 """AC states of outages for the whole staircase: one or two minutes for a hundred stations."""
 MOST_PROVED = 2
@@ -41,7 +43,7 @@ TOLD = 3
 
 Why = Literal["alternative", "covered", "nothing", "not_tried"]
 """Why a measure is no step: another one of its group is built; what it brings alone is brought by the steps already;
-not a MW even alone; the work ended before it."""
+not even alone does it bring what counts; the work ended before it."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,12 @@ class Beside:
 @dataclass(frozen=True)
 class Staircase:
     """``problem`` is the one whose points the limits of the steps speak of; its measures are all that were
-    considered."""
+    considered. What brings less than ``least_mw`` counts as nothing."""
 
     problem: PlanProblem
     steps: tuple[Step, ...]
     beside: tuple[Beside, ...] = ()
+    least_mw: float = LEAST_GAIN_MW
 
     def step_of(self, measure_id: str) -> int | None:
         """Number of the step that builds a measure."""
@@ -100,7 +103,7 @@ def staircase(search: Search, most_states: int = MOST_STATES) -> Staircase:
     climb.ask_openings()
     while climb.goes_on():
         search.progress("plan staircase", climb.done)
-    return Staircase(wide.problem, tuple(climb.steps), tuple(climb.beside()))
+    return Staircase(wide.problem, tuple(climb.steps), tuple(climb.beside()), climb.least_mw)
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ class _Climb:
     @property
     def problem(self) -> PlanProblem:
         return self.wide.problem
+
+    @property
+    def least_mw(self) -> float:
+        """What brings less brings nothing."""
+        return max(LEAST_GAIN_MW, LEAST_GAIN_SHARE * self.steps[0].deliverable_mw)
 
     @property
     def exhausted(self) -> bool:
@@ -179,7 +187,7 @@ class _Climb:
                 break
             proof = self._proof(rows, self.path)
             gain = proof.mw - self.steps[-1].deliverable_mw
-            if gain < LEAST_GAIN_MW:
+            if gain < self.least_mw:
                 continue
             proved += 1
             found = self._price(rows, gain)
@@ -193,7 +201,7 @@ class _Climb:
         for row in self._free():
             rows = self.built | self._with_required(row)
             gain = self._gain(self.built, rows)
-            if gain >= LEAST_GAIN_MW:
+            if gain >= self.least_mw:
                 options.append((self._price(rows, gain), row, rows))
         return [(price, rows) for price, _, rows in sorted(options, key=lambda one: one[:2])]
 
@@ -231,7 +239,7 @@ class _Climb:
             if rows is None or self.exhausted:
                 return None
             proof = self._proof(rows, self.path)
-            if proof.mw - self.steps[-1].deliverable_mw >= LEAST_GAIN_MW:
+            if proof.mw - self.steps[-1].deliverable_mw >= self.least_mw:
                 return proof
         return None
 
@@ -239,7 +247,7 @@ class _Climb:
         """All that is free, the largest of each group, less what makes its MW dearer; None where all bring nothing."""
         chosen = self.built | _one_of_each_group(self.problem.measures, self._free())
         gain = self._gain(self.built, chosen)
-        if gain < LEAST_GAIN_MW:
+        if gain < self.least_mw:
             return None
         price = self._price(chosen, gain)
         while True:
@@ -247,7 +255,7 @@ class _Climb:
             for row in sorted(chosen - self.built):
                 fewer = frozenset(k for k in chosen if row not in self._with_required(k))
                 gain = self._gain(self.built, fewer)
-                if gain >= LEAST_GAIN_MW:
+                if gain >= self.least_mw:
                     cheaper.append((self._price(fewer, gain), row, fewer))
             least = min(cheaper, key=lambda one: one[:2], default=None)
             if least is None or least[0] >= price:
@@ -295,12 +303,12 @@ class _Climb:
     def _alone(self, row: int) -> float:
         """What a measure unlocks on the network as it is [MW], proved where the rows promise any; NaN: not tried."""
         rows = self._with_required(row)
-        if self._gain(frozenset(), rows) < LEAST_GAIN_MW:
+        if self._gain(frozenset(), rows) < self.least_mw:
             return 0.0
         if self.exhausted:
             return float("nan")
         gain = self._proof(rows, self.base_path).mw - self.steps[0].deliverable_mw
-        return gain if gain >= LEAST_GAIN_MW else 0.0
+        return gain if gain >= self.least_mw else 0.0
 
 
 def _one_of_each_group(measures: Sequence[PlanMeasure], rows: Sequence[int]) -> frozenset[int]:

@@ -162,7 +162,8 @@ def _told_step(stairs: Staircase, step: int) -> Told:
 
 def _told_beside(one: Beside, stairs: Staircase, menu: pd.DataFrame) -> Told:
     last = len(stairs.steps) - 1
-    alone_zh, alone_en = "单独不足1 MW", "alone it brings less than 1 MW"
+    least = f"{stairs.least_mw:.0f} MW"
+    alone_zh, alone_en = f"单独不足{least}", f"alone it brings less than {least}"
     if one.alone_mw > 0:
         alone_zh, alone_en = f"单独可释放{one.alone_mw:.1f} MW", f"alone it brings {one.alone_mw:.1f} MW"
     if np.isnan(one.alone_mw):

@@ -9,6 +9,7 @@
 
 import sys
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -48,12 +49,17 @@ def lots(whole=True, capacity=40.0):
     return tuple(made)
 
 
-def build(config, case):
+@cache
+def built(config):
     net = triangle(ka=0.3)
     for name in sorted(config):
         kind, element = name.split(":")
         net = apply_upgrade(net, kind, element)
     return net
+
+
+def build(config, case):
+    return built(config)
 
 
 def plain_build(config, case):
@@ -82,9 +88,9 @@ def problem(least_mw, *, whole=True, measures=MEASURES, stages=ONE_STAGE, settin
     )
 
 
-def secure(one, mw, config, changed_mw=None):
+def secure(one, mw, config, changed_mw=None, margin=0.0):
     """Whether AC load flow and N-1 of all cases hold, without the plan's code; ``changed_mw``: what else is fed, by bus
-    and case."""
+    and case; ``margin`` 1: with what the plan keeps from each limit (0.25 % of a rating, 0.0002 pu)."""
     for h, point in enumerate(one.points):
         sweep = build_sweep(one.build(config, point.case), point.case, one.limits)
         added = np.zeros(sweep.model.n_bus)
@@ -93,27 +99,41 @@ def secure(one, mw, config, changed_mw=None):
         for bus, by_case in (changed_mw or {}).items():
             added[sweep.model.bus_index(bus)] += by_case[h] / 100
         there = shift_sweep(sweep, added)
-        if there is None or (there.base_values - there.limits).max() > 1e-6:
+        if there is None:
+            return False
+        layout = there.constraint_rows
+        kept = np.full(layout.count, 0.25 * margin)
+        kept[layout.high] = kept[layout.low] = 2e-4 * margin
+        if (there.base_values - there.limits + kept[:, None]).max() > 1e-6:
             return False
     return True
 
 
-def brute_force(one):
-    """Cheapest secure choice of whole lots and measures: (cost, lots, measures)."""
+def gain(one):
+    """What a MW of each lot counts for the objective that is maximised."""
+    energy = one.settings.objective == "most_energy"
+    return np.array([lot.energy_mwh_per_mw if energy else 1.0 for lot in one.lots])
+
+
+def brute_force(one, margin=0.0):
+    """Best secure choice of whole lots and measures: (cost or quantity, lots, measures); None where nothing is."""
     capacity = np.array([lot.capacity_mw for lot in one.lots])
     price = np.array([lot.cost_cny_per_mw_a for lot in one.lots])
+    least_cost = one.settings.objective == "least_cost"
     options = []
-    for choice in product((0, 1), repeat=len(one.lots)):
+    for choice, built in product(product((0, 1), repeat=len(one.lots)), product((0, 1), repeat=len(one.measures))):
         mw = capacity * choice
-        if mw.sum() < one.targets[0].new_mw - 1e-9:
-            continue
-        for built in product((0, 1), repeat=len(one.measures)):
-            cost = float(price @ mw) + sum(m.cost_cny_per_a for m, b in zip(one.measures, built, strict=True) if b)
-            options.append((cost, choice, built))
-    for cost, choice, built in sorted(options):
+        chosen = [m for m, b in zip(one.measures, built, strict=True) if b]
+        cost = float(price @ mw) + sum(m.cost_cny_per_a for m in chosen)
+        affordable = cost <= one.settings.budget_cny_per_a and (
+            sum(m.investment_cny for m in chosen) <= one.settings.grid_budget_cny
+        )
+        if affordable and mw.sum() >= one.targets[0].new_mw - 1e-9:
+            options.append((cost if least_cost else -float(gain(one) @ mw), choice, built))
+    for value, choice, built in sorted(options):
         config = frozenset(m.id for m, b in zip(one.measures, built, strict=True) if b)
-        if secure(one, capacity * choice, config):
-            return cost, choice, built
+        if secure(one, capacity * choice, config, margin=margin):
+            return abs(value), choice, built
     return None
 
 

@@ -175,7 +175,6 @@ def test_taking_a_new_station_off_the_menu_never_unlocks():
     one = samples.with_settings(evening(0.0), objective="most_mw")
     one = replace(one, lots=tuple(replace(lot, least_mw=0.0) for lot in one.lots))
     most = [solve_plan(replace(one, measures=one.measures[k:])).value for k in range(4)]
-    # where a network bends much, tangents of one choice take a little of what AC allows another (docs/plan.md)
-    assert all(more >= 0.99 * less for more, less in pairwise(most))
+    assert all(more >= (1 - 1e-6) * less for more, less in pairwise(most))
     assert most[2] > most[3] + 3  # the response alone
     assert most[0] > most[3] + 50
