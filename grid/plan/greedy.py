@@ -22,7 +22,7 @@ from grid.plan.contracts import Bools, Decision, Floats, PlanProblem
 from grid.plan.costs import cost_of, quantity_of
 from grid.plan.greedy_walk import Walk
 from grid.plan.model import PENALTY_PER_MW, counts_for
-from grid.plan.solve import Search
+from grid.plan.search import Search
 
 MOST_ROUNDS = 12
 MOST_IDLE = 3

@@ -26,7 +26,8 @@ import numpy as np
 from grid.plan.agreements import agreement_cny
 from grid.plan.contracts import Bools, Cut, PlanMeasure, PlanProblem, Stage
 from grid.plan.model import Master
-from grid.plan.solve import LEAST_PRICE, Clean, Search, with_measures
+from grid.plan.search import LEAST_PRICE, Clean, Search
+from grid.plan.wanted import with_measures
 
 LEAST_GAIN_MW = 1.0
 LEAST_GAIN_SHARE = 1e-3

@@ -273,7 +273,8 @@ def make_plan(
 ) -> StudyPlan:
     """Search, extreme hours, staircase and greedy plan of a problem."""
     from grid.plan.greedy import greedy_plan
-    from grid.plan.solve import Search, finish, search_plan, with_points
+    from grid.plan.search import Search
+    from grid.plan.solve import finish, search_plan, with_points
     from grid.plan.staircase import staircase
     from grid.plan.worth import losses
 

@@ -14,7 +14,8 @@ from grid.plan.costs import cost_of
 from grid.plan.explain import measure_use
 from grid.plan.greedy import greedy_plan
 from grid.plan.model import Master
-from grid.plan.solve import Search, finish, search_plan, solve_plan
+from grid.plan.search import Search
+from grid.plan.solve import finish, search_plan, solve_plan
 from grid.plan.staircase import staircase
 
 CALL_H = 200.0

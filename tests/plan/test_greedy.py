@@ -12,7 +12,8 @@ from grid.plan.contracts import PlanTarget, Stage, StorageTerms
 from grid.plan.costs import cost_of, quantity_of
 from grid.plan.greedy import greedy_plan
 from grid.plan.greedy_walk import Money, Walk
-from grid.plan.solve import Search, finish, search_plan, solve_plan
+from grid.plan.search import Search
+from grid.plan.solve import finish, search_plan, solve_plan
 
 ENERGY = (1100.0, 1500.0, 1000.0, 2400.0, 2100.0, 1300.0)
 STORAGE = StorageTerms(0.0, 160_000.0, 979_000.0, 1.0, 8.0, 0.85, 4.0, 365.0, 50.0)

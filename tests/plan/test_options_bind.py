@@ -9,7 +9,8 @@ import pytest
 
 from grid.plan.contracts import PlanMeasure, PlanTarget, Stage, StorageTerms
 from grid.plan.model import Master
-from grid.plan.solve import Search, finish, search_plan, solve_plan, with_points
+from grid.plan.search import Search
+from grid.plan.solve import finish, search_plan, solve_plan, with_points
 from study.plan.search import STORAGE_HOURS, plan_targets, storage_terms
 from study.plan.target_table import below_floor_mw
 from study.schema.outputs import PlanEntry, QuotaEntry

@@ -13,7 +13,8 @@ from grid.plan.costs import cost_of
 from grid.plan.explain import binding_rows, measure_use, why_missed
 from grid.plan.greedy import greedy_plan
 from grid.plan.model import Master
-from grid.plan.solve import Search, finish, search_plan, solve_plan
+from grid.plan.search import Search
+from grid.plan.solve import finish, search_plan, solve_plan
 from grid.plan.staircase import LEAST_GAIN_MW, staircase
 
 STORAGE = StorageTerms(0.0, 160_000.0, 979_000.0, 1.0, 8.0, 0.85, 4.0, 365.0, 50.0)

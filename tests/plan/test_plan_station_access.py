@@ -19,7 +19,8 @@ from grid.plan.contracts import Access, Lot, Stage, Wanted
 from grid.plan.explain import measure_use
 from grid.plan.greedy import greedy_plan
 from grid.plan.rows import injections_of_model
-from grid.plan.solve import Search, search_plan, solve_plan
+from grid.plan.search import Search
+from grid.plan.solve import search_plan, solve_plan
 from grid.plan.staircase import staircase
 from grid.sweep import build_sweep, shift_sweep
 from study.plan.measures import MeasureBook

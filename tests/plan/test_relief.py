@@ -16,7 +16,8 @@ from grid.plan.influence import OPTIMISM, Influence, Probe
 from grid.plan.linear_flows import LinearFlows
 from grid.plan.relief import ReliefBook, Room, exchanged, most_within, room_of
 from grid.plan.rows import NetworkBook
-from grid.plan.solve import Search, without_measures
+from grid.plan.search import Search
+from grid.plan.solve import without_measures
 from grid.sensitivity import dc_model, find_bridges, lodf, ptdf
 
 numbers = st.lists(st.floats(-5, 5).map(lambda v: round(v, 2)), min_size=4, max_size=4)

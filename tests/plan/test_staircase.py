@@ -7,7 +7,8 @@ import plan_samples as samples
 import pytest
 
 from grid.plan.contracts import PlanMeasure, Stage
-from grid.plan.solve import Search, search_plan
+from grid.plan.search import Search
+from grid.plan.solve import search_plan
 from grid.plan.staircase import LEAST_GAIN_MW, staircase
 
 
