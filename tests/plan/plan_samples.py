@@ -95,6 +95,8 @@ def secure(one, mw, config, changed_mw=None, margin=0.0):
         sweep = build_sweep(one.build(config, point.case), point.case, one.limits)
         added = np.zeros(sweep.model.n_bus)
         for k, lot in enumerate(one.lots):
+            if not mw[k]:
+                continue
             added[sweep.model.bus_index(lot.accesses[0].bus_id)] += one.availability[k, h] * mw[k] / 100
         for bus, by_case in (changed_mw or {}).items():
             added[sweep.model.bus_index(bus)] += by_case[h] / 100
@@ -107,6 +109,21 @@ def secure(one, mw, config, changed_mw=None, margin=0.0):
         if (there.base_values - there.limits + kept[:, None]).max() > 1e-6:
             return False
     return True
+
+
+def secure_at(one, taken, config):
+    """The same for whole lots at accesses, one each (None: not built)."""
+    mw = np.array([lot.capacity_mw if access else 0.0 for lot, access in zip(one.lots, taken, strict=True)])
+    lots = tuple(
+        replace(lot, accesses=(access or lot.accesses[0],)) for lot, access in zip(one.lots, taken, strict=True)
+    )
+    return secure(replace(one, lots=lots), mw, config)
+
+
+def used(answer):
+    """Accesses in use and measures built, sorted."""
+    one, mw = answer.problem, answer.decision.mw[:, -1]
+    return [a.id for (_, a), m in zip(one.offers, mw, strict=True) if m > 1e-6], sorted(answer.decision.config(one, 0))
 
 
 def gain(one):

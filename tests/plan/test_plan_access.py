@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from plan_samples import build, problem
+from plan_samples import problem, secure_at, used
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "connection"))
 from test_connection_joint import bays, study
@@ -19,7 +19,6 @@ from test_connection_rules import _candidates
 from grid.plan.contracts import Access, Collector, PlanTarget
 from grid.plan.explain import measure_use
 from grid.plan.solve import solve_plan
-from grid.sweep import build_sweep, shift_sweep
 from study.plan.access import ACCESSES, Place, PlanAccesses, plan_accesses
 from study.plan.site_table import at_chosen_access
 
@@ -39,20 +38,6 @@ def with_accesses(least_mw, own_cny=0.2e6):
     return replace(one, lots=chosen, availability=one.availability[list(points)], collectors=(COLLECTOR,))
 
 
-def secure(one, taken, config):
-    """AC load flow and N-1 of both cases with whole lots at these buses, without the plan's code."""
-    for h, point in enumerate(one.points):
-        sweep = build_sweep(build(config, point.case), point.case, one.limits)
-        added = np.zeros(sweep.model.n_bus)
-        for lot, access, full in zip(one.lots, taken, one.availability[:, h], strict=True):
-            if access is not None:
-                added[sweep.model.bus_index(access.bus_id)] += full * lot.capacity_mw / 100
-        there = shift_sweep(sweep, added)
-        if there is None or (there.base_values - there.limits).max() > 1e-6:
-            return False
-    return True
-
-
 def enumerated(one):
     """Cheapest secure choice of accesses and measures that reaches the target: (cost, accesses, measures)."""
     found = []
@@ -69,15 +54,9 @@ def enumerated(one):
                 (cost + sum(m.cost_cny_per_a for m in one.measures if m.id in measures), len(found), taken, measures)
             )
     for cost, _, taken, measures in sorted(found):
-        if secure(one, taken, frozenset(measures)):
+        if secure_at(one, taken, frozenset(measures)):
             return cost, [a.id for a in taken if a], list(measures)
     return None
-
-
-def chosen(answer):
-    """Accesses in use and measures built."""
-    one, mw = answer.problem, answer.decision.mw[:, -1]
-    return [a.id for (_, a), m in zip(one.offers, mw, strict=True) if m > 1e-6], sorted(answer.decision.config(one, 0))
 
 
 @pytest.mark.parametrize(("least_mw", "own_cny"), [(60.0, 0.2e6), (100.0, 0.2e6), (140.0, 0.2e6), (140.0, 0.9e6)])
@@ -88,7 +67,7 @@ def test_access_collector_and_measures_are_those_of_enumeration(least_mw, own_cn
     assert answer.violations == ()
     assert answer.decision.missing_mw.sum() < 1e-6
     assert answer.objective_cny == pytest.approx(cost, rel=1e-4)
-    assert chosen(answer) == (accesses, sorted(measures))
+    assert used(answer) == (accesses, sorted(measures))
 
 
 def test_the_instances_use_both_accesses_and_the_collector():

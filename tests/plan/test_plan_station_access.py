@@ -22,7 +22,7 @@ from grid.plan.rows import injections_of_model
 from grid.plan.search import Search
 from grid.plan.solve import search_plan, solve_plan
 from grid.plan.staircase import staircase
-from grid.sweep import build_sweep, shift_sweep
+from grid.sweep import build_sweep
 from study.plan.measures import MeasureBook
 from study.schema.outputs import PlanEntry
 
@@ -56,20 +56,6 @@ def collecting(least_mw, station_cny, bays=2, circuit_cny=0.8e6):
     )  # fmt: skip
 
 
-def secure(one, taken, config):
-    """AC load flow and N-1 of both cases with whole lots at these accesses, without the plan's code."""
-    for h, point in enumerate(one.points):
-        sweep = build_sweep(one.build(config, point.case), point.case, one.limits)
-        added = np.zeros(sweep.model.n_bus)
-        for lot, access, full in zip(one.lots, taken, one.availability[:, h], strict=True):
-            if access is not None:
-                added[sweep.model.bus_index(access.bus_id)] += full * lot.capacity_mw / 100
-        there = shift_sweep(sweep, added)
-        if there is None or (there.base_values - there.limits).max() > 1e-6:
-            return False
-    return True
-
-
 def enumerated(one):
     """Cheapest secure choice: (cost, accesses, measures)."""
     found = []
@@ -85,14 +71,9 @@ def enumerated(one):
                 price = cost + sum(m.cost_cny_per_a for m in measures)
                 found.append((price, len(found), taken, sorted(m.id for m in measures)))
     for price, _, taken, measures in sorted(found):
-        if secure(one, taken, frozenset(measures)):
+        if samples.secure_at(one, taken, frozenset(measures)):
             return price, [a.id for a in taken if a], measures
     return None
-
-
-def chosen(answer):
-    one, mw = answer.problem, answer.decision.mw[:, -1]
-    return [a.id for (_, a), m in zip(one.offers, mw, strict=True) if m > 1e-6], sorted(answer.decision.config(one, 0))
 
 
 CHEAP, DEAR = 0.1e6, 3.0e6
@@ -117,7 +98,7 @@ def test_accesses_station_and_circuit_are_those_of_enumeration(least_mw, station
     assert answer.violations == ()
     assert answer.decision.missing_mw.sum() < 1e-6
     assert answer.objective_cny == pytest.approx(cost, rel=1e-4)
-    assert chosen(answer) == (accesses, measures)
+    assert samples.used(answer) == (accesses, measures)
     assert tuple(a for a in accesses if a.endswith("new")) == new
 
 
@@ -167,7 +148,7 @@ def test_a_site_whose_own_stations_are_dropped_connects_at_the_new_one():
     dropped = tuple(replace(lot, accesses=lot.accesses[2:]) for lot in one.lots)
     answer = solve_plan(replace(one, lots=dropped))
     assert answer.violations == ()
-    assert chosen(answer) == (["1>new"], [OPENING])
+    assert samples.used(answer) == (["1>new"], [OPENING])
 
 
 def test_staircase_and_greedy_plan_open_the_station():
