@@ -27,6 +27,7 @@ from grid.measures.contracts import EFFECTS, MEASURES, PlannedStation
 from grid.measures.offers import Offer, add_unit, high_impedance, replace_units
 from grid.measures.places import (
     branch_ends,
+    circuits_alike,
     feeders,
     line_level,
     nearest_line,
@@ -215,6 +216,8 @@ def _rating_mva(line: dict[str, Any], vn_kv: float) -> float:
 
 
 def _second_circuit(network: Network, element: str, row: dict[str, Any]) -> Offer:
+    """One circuit more beside those on a route, named after the first of them."""
+    element = circuits_alike(network, element)[0]
     line, vn = row_of(network.lines, "line_id", element), line_level(network, element)
     km = float(line["length_km"])
     zh = f"{line['name_zh']}增加一回{vn:g} kV线路，{km:.1f} km"

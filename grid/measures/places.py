@@ -13,6 +13,8 @@ from grid.measures.rows import row_of
 
 STANDARD_LEVELS_KV = (10.0, 35.0, 110.0, 220.0, 500.0)
 KM_PER_DEGREE = 111.195
+ALIKE_LENGTH = 0.01
+"""Share of its length by which a circuit may differ from one on the same route."""
 
 
 def standard_level(vn_kv: float) -> float:
@@ -26,6 +28,21 @@ def parallel_units(network: Network, transformer_id: str) -> pd.Series:
     units = network.transformers
     same: pd.Series = (units["hv_bus"] == row["hv_bus"]) & (units["lv_bus"] == row["lv_bus"])
     return same
+
+
+def circuits_alike(network: Network, line_id: str) -> list[str]:
+    """Ids of the circuits between the same two buses with the same wires and, within 1 %, the same length, the named
+    one among them, in table order: one more beside any of them is the same measure."""
+    row, lines = row_of(network.lines, "line_id", line_id), network.lines
+    ends = {row["from_bus"], row["to_bus"]}
+    km = float(row["length_km"])
+    same = (
+        lines["from_bus"].isin(ends)
+        & lines["to_bus"].isin(ends)
+        & (lines["line_type"] == row["line_type"])
+        & ((lines["length_km"] - km).abs() <= ALIKE_LENGTH * km)
+    )
+    return lines.loc[same, "line_id"].astype(str).tolist()
 
 
 def unit_levels(network: Network, transformer_id: str) -> tuple[float, float]:

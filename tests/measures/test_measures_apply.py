@@ -78,6 +78,18 @@ def two_bus_voltage(demand_mw, q_mvar, x_ohm, vn=110.0):
     return math.sqrt((b + math.sqrt(b**2 - 4 * x**2 * (p**2 + q**2))) / 2)
 
 
+def test_circuits_alike_on_a_route_offer_one_further_circuit():
+    """Two equal circuits AB, one of them listed the other way round, and a third of other wires: one offer for the
+    pair, named after the first, another for the third."""
+    net = triangle()
+    first = net.lines[net.lines["line_id"] == "AB"].iloc[0].to_dict()
+    turned = {**first, "line_id": "AB2", "from_bus": first["to_bus"], "to_bus": first["from_bus"]}
+    other = {**first, "line_id": "AB3", "length_km": 1.3 * first["length_km"]}
+    net = replace(net, lines=pd.concat([net.lines, pd.DataFrame([turned, other])], ignore_index=True))
+    menu = measures_menu(net, ["AB2", "AB", "AB3"], kinds=["second_circuit"])
+    assert menu["measure_id"].tolist() == ["second_circuit:AB", "second_circuit:AB3"]
+
+
 def test_second_circuit_halves_the_series_impedance():
     """10 km at 0.4 ohm/km: 4 ohm, with the second circuit 2 ohm; the voltage at 60 MW follows in closed form."""
     net = two_bus(demand=60.0)
