@@ -28,7 +28,8 @@ MOST_ROUNDS = 12
 MOST_IDLE = 3
 """So many measures in a row that bring nothing end the search for more of them."""
 MOST_STATES = 30_000
-"""AC states of outages after which no more measures are tried: an end that does not depend on the machine."""
+"""AC states of outages (:attr:`grid.plan.rows.NetworkBook.effort`) after which no more measures are tried: an end that
+does not depend on the machine."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ def greedy_plan(search: Search, measures_in_order: Sequence[str]) -> GreedyPlan:
     best = _trial(search, ())
     built: tuple[str, ...] = ()
     idle = 0
-    most = search.book.states_checked + MOST_STATES
+    most = search.book.effort + MOST_STATES
     for name in measures_in_order:
-        late = search.book.states_checked >= most
+        late = search.book.effort >= most
         reached = problem.settings.objective == "least_cost" and best.clean and best.missing_mw <= 1e-6
         if reached or late or idle >= MOST_IDLE:
             break

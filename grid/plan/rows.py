@@ -41,6 +41,8 @@ HALVINGS = 6
 FAR_PERCENT = 5.0
 """Excess from which a state is walked back before it is linearised (0.005 pu for voltages)."""
 LEAST_STEP = 0.02
+SMALL_BUSES = 120
+"""Buses of a network that is counted as small."""
 WALKS = 5
 """States asked for on the way back."""
 MEMORY_BYTES = 800e6
@@ -62,10 +64,13 @@ class NetworkBook:
         self.influence = Influence(problem, self.reach)
         self._near: dict[tuple[Config, str, float], list[Reached]] = {}
         self.states_checked = 0
+        self.effort = 0.0
+        """The same in states of a network of :data:`SMALL_BUSES`: what one takes grows with the square of the buses."""
 
     def take_over(self, other: NetworkBook) -> None:
         """Take the sweeps of another book whose points are the same."""
-        self._sweeps, self._bytes, self.states_checked = other._sweeps, other._bytes, other.states_checked
+        self._sweeps, self._bytes = other._sweeps, other._bytes
+        self.states_checked, self.effort = other.states_checked, other.effort
 
     def of(self, problem: PlanProblem) -> NetworkBook:
         """A book of a problem with the same points and measures, which knows what this one knows."""
@@ -101,6 +106,7 @@ class NetworkBook:
         if base is None:
             return None
         self.states_checked += base.count
+        self.effort += base.count * max(1.0, (base.model.n_bus / SMALL_BUSES) ** 2)
         added = injections_of_model(base, self.problem.buses, injections_mw) / BASE_MVA
         whole = self._from_near(base, (config, self.problem.points[point].id, load_factor), injections_mw, added)
         if whole is not None:

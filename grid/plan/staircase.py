@@ -34,7 +34,7 @@ LEAST_GAIN_SHARE = 1e-3
 """What a step unlocks, at least: so many MW, and this share of what the network takes as it is. Less is within what
 tangents keep from the limits."""
 MOST_STATES = 60_000
-"""AC states of outages for the whole staircase: one or two minutes for a hundred stations."""
+"""AC states of outages for the whole staircase (:attr:`grid.plan.rows.NetworkBook.effort`): about a minute."""
 MOST_PROVED = 2
 """Measures that bring something, proved for one step; the cheapest of them is the step."""
 MOST_SETS = 3
@@ -96,7 +96,7 @@ class Staircase:
 def staircase(search: Search, most_states: int = MOST_STATES) -> Staircase:
     """The staircase of a finished search, in its last stage, without targets, budgets and storage."""
     wide = _without_goals(search)
-    most = wide.book.states_checked + most_states
+    most = wide.book.effort + most_states
     clean = wide.clean("staircase", np.zeros((len(wide.problem.measures), 1), dtype=bool), None, None)
     first = _step((), clean, wide.master, 0.0, 0.0)
     wide = with_measures(wide, clean)
@@ -126,7 +126,7 @@ class _Climb:
     """The way up. ``wide.master`` holds the rows of all proofs and ranks; ``path`` those of the steps so far."""
 
     wide: Search
-    most_states: int
+    most_effort: float
     path: tuple[Cut, ...]
     steps: list[Step]
     built: frozenset[int] = frozenset()
@@ -148,7 +148,7 @@ class _Climb:
     @property
     def exhausted(self) -> bool:
         """Whether no more AC states are to be asked for."""
-        return self.wide.book.states_checked >= self.most_states
+        return self.wide.book.effort >= self.most_effort
 
     @property
     def done(self) -> float:
