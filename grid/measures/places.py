@@ -42,7 +42,8 @@ def circuits_alike(network: Network, line_id: str) -> list[str]:
         & (lines["line_type"] == row["line_type"])
         & ((lines["length_km"] - km).abs() <= ALIKE_LENGTH * km)
     )
-    return lines.loc[same, "line_id"].astype(str).tolist()
+    alike: list[str] = lines.loc[same, "line_id"].astype(str).tolist()
+    return alike
 
 
 def unit_levels(network: Network, transformer_id: str) -> tuple[float, float]:
