@@ -66,7 +66,9 @@ def choose(search: Search, missing: Floats | None, known: Best | None = None) ->
     bound = -np.inf
     guess = None
     if known is not None:
-        best = priced(search, known.clean, missing) if by_mw or missing is not None else known.clean
+        best = known.clean
+        if by_mw or missing is not None:
+            best = pared(search, Best(priced(search, best, missing), bound), missing).clean
         guess = best.solved.columns
     tried: set[bytes] = set()
     for _ in range(MOST_CHOICES):
@@ -100,17 +102,13 @@ def choose(search: Search, missing: Floats | None, known: Best | None = None) ->
         if best is None or (
             clean.proved and not clean.violations and (not clean_best or clean.solved.objective < worse_than)
         ):
-            best, guess = clean, clean.solved.columns
+            best = pared(search, Best(clean, bound), missing).clean
+            guess = best.solved.columns
         if not best.violations and gap_of(search, best.solved, bound) <= gap:
             break
         key = measures.tobytes() + built.tobytes()
-        if search.left_s < 0 or (key in tried and chosen.optimal):
+        if search.left_s < 0 or key in tried:
             break
-        if key in tried:  # the search for a better choice ended by its nodes: try what it did not
-            less = pared(search, Best(best, bound), missing).clean
-            if less is best:
-                break
-            best, guess = less, less.solved.columns
         tried.add(key)
     assert best is not None
     if not np.isfinite(bound):

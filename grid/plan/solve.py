@@ -4,8 +4,8 @@
    until no limit is broken. The rows found are those of the network as it is.
 2. *With measures.* The mixed-integer master chooses measures and lumpy lots; its bound holds for every plan. With that
    choice fixed, the linear programme and the AC states take turns until the plan is clean: a plan that can be built.
-   Its rows join the master. This is repeated until the best clean plan is within the gap of the bound, or time is up;
-   at last each measure is left out in turn, and stays out where the plan is better so.
+   Its rows join the master. Of a plan that is the best so far each measure is left out in turn, and stays out where
+   the plan is better so. This is repeated until the best clean plan is within the gap of the bound, or time is up.
 3. *Missing targets.* Where even the best plan lacks MW of a target, what is missing is kept at its least and step 2 is
    repeated for the cost alone, so that cost and bound speak of money only.
 
@@ -20,7 +20,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.plan.choices import as_it_is, cheapest_mw, choose, gap_of, pared
+from grid.plan.choices import as_it_is, cheapest_mw, choose, gap_of
 from grid.plan.contracts import Floats, PlanAnswer, PlanProblem, Point
 from grid.plan.model import SMALL_COST, Master
 from grid.plan.search import Best, Clean, Progress, Search
@@ -46,15 +46,12 @@ def search_plan(search: Search) -> tuple[Search, Best]:
     first = without_measures(search)
     search = with_measures(search, first)
     if search.problem.settings.objective == "least_cny_per_mw":
-        return search, pared(search, cheapest_mw(search), None)
+        return search, cheapest_mw(search)
     best = choose(search, None, as_it_is(search))
-    missing: Floats | None = best.clean.solved.decision.missing_mw
-    if missing is not None and missing.sum() > MISSING_ROOM and search.problem.settings.objective == "least_cost":
-        missing = missing + MISSING_ROOM
-        best = choose(search, missing, best)
-    else:
-        missing = None
-    return search, pared(search, best, missing)
+    missing = best.clean.solved.decision.missing_mw
+    if missing.sum() > MISSING_ROOM and search.problem.settings.objective == "least_cost":
+        best = choose(search, missing + MISSING_ROOM, best)
+    return search, best
 
 
 def without_measures(search: Search) -> Clean:
