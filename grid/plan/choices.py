@@ -11,6 +11,8 @@ from grid.plan.contracts import Floats, PlanProblem
 from grid.plan.model import Solved, Unsolved
 from grid.plan.search import Best, Clean, Search
 
+MISSING_ROOM = 1e-3
+"""MW by which a target may lack more once the cost alone counts than in the plan that misses the least."""
 MOST_CHOICES = 30
 """Choices of measures that are built and proved."""
 DINKELBACH_ROUNDS = 6
@@ -107,13 +109,21 @@ def choose(search: Search, missing: Floats | None, known: Best | None = None) ->
         if not best.violations and gap_of(search, best.solved, bound) <= gap:
             break
         key = measures.tobytes() + built.tobytes()
-        if search.left_s < 0 or key in tried:
+        if search.left_s < 0 or key in tried or _cost_comes_next(search, best, missing):
             break
         tried.add(key)
     assert best is not None
     if not np.isfinite(bound):
         bound = search.master.solve(whole=False, missing_at_most=missing).bound
     return Best(best, min(bound, best.solved.objective))
+
+
+def _cost_comes_next(search: Search, best: Clean, missing: Floats | None) -> bool:
+    """Whether half of the time has gone into missing as little as possible: the other half is for the cost of that."""
+    lacking = float(best.solved.decision.missing_mw.sum())
+    least_cost = search.problem.settings.objective == "least_cost"
+    late = search.left_s < 0.5 * search.problem.settings.time_limit_s
+    return missing is None and least_cost and lacking > MISSING_ROOM and not best.violations and late
 
 
 def priced(search: Search, clean: Clean, missing: Floats | None) -> Clean:

@@ -20,14 +20,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from grid.plan.choices import as_it_is, cheapest_mw, choose, gap_of
+from grid.plan.choices import MISSING_ROOM, as_it_is, cheapest_mw, choose, gap_of
 from grid.plan.contracts import Floats, PlanAnswer, PlanProblem, Point
 from grid.plan.model import SMALL_COST, Master
 from grid.plan.search import Best, Clean, Progress, Search
 from grid.plan.wanted import with_measures
-
-MISSING_ROOM = 1e-3
-"""MW by which a target may lack more in step 3 than in the best plan of step 2."""
 
 
 def solve_plan(problem: PlanProblem, progress: Progress | None = None) -> PlanAnswer:
